@@ -1,0 +1,88 @@
+"""What a robot answers: orders it wishes, timers, log lines; and the proof of its state.
+
+An `Output` wraps each of them with the sequence of the event that caused it. Outputs are journaled,
+and compared one by one when the journal is replayed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeAlias
+
+from millstream.model.enums import Exchange, OrderType, Side, TimeInForce
+from millstream.model.events import Message
+from millstream.model.pairs import CurrencyPair
+from millstream.model.tags import tag
+
+
+class PlaceOrder(Message, frozen=True, tag=tag("place_order.1")):
+    """A wish for a new order. Whether it leaves is the risk limits' decision."""
+
+    exchange: Exchange
+    symbol: CurrencyPair
+    side: Side
+    type: OrderType
+    volume: Decimal  # in base currency
+    price: Decimal | None = None  # None for a market order
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False  # reject rather than take
+    order_id: str = ""  # computed by the loop when left empty
+
+
+class CancelOrder(Message, frozen=True, tag=tag("cancel_order.1")):
+    """A wish to cancel one own order."""
+
+    order_id: str
+
+
+class CancelAll(Message, frozen=True, tag=tag("cancel_all.1")):
+    """A wish to cancel every open order of this robot, of one pair or of all (None)."""
+
+    symbol: CurrencyPair | None = None
+
+
+class SetTimer(Message, frozen=True, tag=tag("set_timer.1")):
+    """A wish for `Timer` events by this name: after `interval_ns`, then again if `repeat`."""
+
+    name: str
+    interval_ns: int
+    repeat: bool = True
+
+
+class StopTimer(Message, frozen=True, tag=tag("stop_timer.1")):
+    """No more `Timer` events by this name."""
+
+    name: str
+
+
+class LogLine(Message, frozen=True, tag=tag("log_line.1")):
+    """A line the robot logged."""
+
+    level: str  # "debug", "info", "warning", "error"
+    text: str
+
+
+class Checkpoint(Message, frozen=True, tag=tag("checkpoint.1")):
+    """A robot's state at this event."""
+
+    state_hash: bytes  # 16 bytes, blake2b of `state`
+    state: bytes  # the state struct as msgpack, maps sorted by key
+
+
+class RobotFailed(Message, frozen=True, tag=tag("robot_failed.1")):
+    """A robot's code raised; it is given no more events."""
+
+    error: str  # "ZeroDivisionError: division by zero"
+
+
+OrderAction: TypeAlias = PlaceOrder | CancelOrder | CancelAll
+Action: TypeAlias = OrderAction | SetTimer | StopTimer | LogLine
+OutputBody: TypeAlias = Action | Checkpoint | RobotFailed
+
+
+class Output(Message, frozen=True, tag=tag("output.1")):
+    """What one robot answered to one event."""
+
+    cause: int  # the journal sequence of that event
+    robot: str
+    body: OutputBody
