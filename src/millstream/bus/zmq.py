@@ -1,0 +1,157 @@
+"""PUSH and PULL sockets: nothing is dropped in silence, a full queue is said at once.
+
+A SUB socket drops silently at its high-water mark, and what a PUB socket sends before anybody has
+connected is lost. PUSH/PULL does neither: a full queue is said at once, and what was sent before
+the receiver came waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from urllib.parse import urlsplit
+
+import zmq
+
+from millstream.errors import ConfigError
+
+QUEUE_MESSAGES = 1_000  # per socket and direction; a message is a batch of up to 64 events or so
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+class Sender:
+    """The sending end of an endpoint. Belongs to one thread."""
+
+    def __init__(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+        self.endpoint = endpoint
+        self._socket = socket
+
+    def offer(self, body: bytes) -> bool:
+        """Send one message, unless the queue is full; returns whether it was taken."""
+        try:
+            self._socket.send(body, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def send(self, body: bytes, timeout_ms: int = 10_000) -> bool:
+        """Send one message, waiting for room; returns False when there was none in time."""
+        if self.offer(body):
+            return True
+        return bool(self._socket.poll(timeout_ms, zmq.POLLOUT)) and self.offer(body)
+
+    def close(self) -> None:
+        """Close; what was taken is still delivered while the receiver lives."""
+        self._socket.close(linger=2_000)
+
+
+class Receiver:
+    """The receiving end of an endpoint. Belongs to one thread."""
+
+    def __init__(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+        self.endpoint = endpoint  # with the port that was really bound
+        self._socket = socket
+
+    def receive(self, timeout_ms: int) -> bytes | None:
+        """The next message, or None when none came within `timeout_ms`."""
+        socket = self._socket
+        try:
+            return socket.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            if timeout_ms and socket.poll(timeout_ms):
+                return socket.recv(zmq.NOBLOCK)
+            return None
+
+    def close(self) -> None:
+        """Close; messages not received yet are lost."""
+        self._socket.close(linger=0)
+
+
+class Inbox:
+    """Several receivers under names, waited for together. Belongs to one thread."""
+
+    def __init__(self, receivers: Mapping[str, Receiver], most: int = 64) -> None:
+        self._receivers = dict(receivers)
+        self._most = most  # of one receiver in one turn, so that none starves the others
+        self._poller = zmq.Poller()
+        for receiver in self._receivers.values():
+            self._poller.register(receiver._socket, zmq.POLLIN)
+
+    def receive(self, timeout_ms: int) -> list[tuple[str, bytes]]:
+        """What came under which name, in the order of the names; empty after `timeout_ms`."""
+        found = self._ready()
+        if not found and timeout_ms and self._poller.poll(timeout_ms):
+            found = self._ready()
+        return found
+
+    def _ready(self) -> list[tuple[str, bytes]]:
+        found: list[tuple[str, bytes]] = []
+        for name, receiver in self._receivers.items():
+            for _ in range(self._most):
+                body = receiver.receive(0)
+                if body is None:
+                    break
+                found.append((name, body))
+        return found
+
+    def close(self) -> None:
+        """Close every receiver."""
+        for receiver in self._receivers.values():
+            receiver.close()
+
+
+class Bus:
+    """Makes the two ends of an endpoint; `inproc://` endpoints meet inside one Bus."""
+
+    def __init__(self) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+
+    def sender(self, endpoint: str, queue_messages: int = QUEUE_MESSAGES) -> Sender:
+        """Connect to an endpoint; the receiver may come later. Raises ConfigError."""
+        socket = self._context.socket(zmq.PUSH)
+        socket.sndhwm = queue_messages
+        try:
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            socket.close(linger=0)
+            raise _cannot("connect to", endpoint, error) from None
+        return Sender(socket, endpoint)
+
+    def receiver(self, endpoint: str, queue_messages: int = QUEUE_MESSAGES) -> Receiver:
+        """Bind an endpoint (`tcp://127.0.0.1:*` takes a free port). Raises ConfigError."""
+        host = urlsplit(endpoint).netloc.rsplit(":", 1)[0]
+        if endpoint.startswith("tcp://") and host not in _LOOPBACK:
+            raise ConfigError(
+                f'cannot bind "{endpoint}": without keys the bus listens on this machine only; '
+                'use "tcp://127.0.0.1:PORT"'
+            )
+        socket = self._context.socket(zmq.PULL)
+        socket.rcvhwm = queue_messages
+        try:
+            socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            socket.close(linger=0)
+            raise _cannot("bind", endpoint, error) from None
+        return Receiver(socket, socket.getsockopt_string(zmq.LAST_ENDPOINT) or endpoint)
+
+    def close(self) -> None:
+        """Close every socket still open, and the threads behind them."""
+        self._context.destroy(linger=0)
+
+    def __enter__(self) -> Bus:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _cannot(verb: str, endpoint: str, error: zmq.ZMQError) -> ConfigError:
+    return ConfigError(
+        f'cannot {verb} "{endpoint}": {error.strerror or error}; '
+        "an endpoint is inproc://NAME, ipc://FILE or tcp://127.0.0.1:PORT"
+    )

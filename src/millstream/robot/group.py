@@ -1,0 +1,266 @@
+"""The robots of one loop, and the one way an event reaches them.
+
+The same `handle` runs live and in a replay: nothing in here knows which of the two it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from millstream.errors import ConfigError, RobotError
+from millstream.model import (
+    Action,
+    AnyEvent,
+    Book,
+    CancelAll,
+    CancelOrder,
+    Candle,
+    Checkpoint,
+    Connected,
+    Control,
+    CurrencyPair,
+    Disconnected,
+    Event,
+    Exchange,
+    Gap,
+    LogLine,
+    MarketEvent,
+    MyOrder,
+    MyTrade,
+    Output,
+    PlaceOrder,
+    Refused,
+    Resynced,
+    RobotFailed,
+    SessionEnd,
+    SetTimer,
+    Stale,
+    StopTimer,
+    StreamEvent,
+    Ticker,
+    Timer,
+    Trade,
+)
+from millstream.model.actions import OutputBody
+from millstream.model.codec import encode_canonical
+from millstream.robot.moment import Moment
+from millstream.robot.robot import Answer, Robot
+from millstream.robot.setup import RobotSetup
+
+CHECKPOINT_EVERY_EVENTS = 8_192
+
+# What a robot's standing becomes when it is told something. Paused and stopped robots get no market
+# data but all of their own orders; a stopped one has its orders cancelled and may place no others.
+STANDINGS: dict[str, dict[str, str]] = {
+    "running": {"pause": "paused", "stop": "stopped"},
+    "paused": {"resume": "running", "stop": "stopped"},
+    "stopped": {"start": "running"},
+    "failed": {},
+}
+
+_CALLBACKS: dict[type[Event], str] = {
+    Ticker: "on_ticker",
+    Trade: "on_trade",
+    Book: "on_book",
+    Candle: "on_candle",
+    Connected: "on_connected",
+    Disconnected: "on_disconnected",
+    Gap: "on_gap",
+    Stale: "on_stale",
+    Resynced: "on_resynced",
+    Refused: "on_refused",
+    MyOrder: "on_my_order",
+    MyTrade: "on_my_trade",
+    Timer: "on_timer",
+    Control: "on_control",
+}
+_ACTIONS = (PlaceOrder, CancelOrder, CancelAll, SetTimer, StopTimer, LogLine)
+
+
+class Seat:
+    """One robot of the group, and how it stands."""
+
+    def __init__(self, robot: Robot) -> None:
+        self.robot = robot
+        self.standing = "running"
+        self.error = ""  # of a failed robot
+
+    def start(self, _: None) -> Answer:
+        """The robot's own start, in the shape of its other callbacks."""
+        return self.robot.on_start()
+
+    def callback(self, kind: type[Event]) -> Callable[[Any], Answer] | None:
+        """The robot's own callback for a kind of event; None when it did not write one."""
+        name = _CALLBACKS[kind]
+        if getattr(type(self.robot), name) is getattr(Robot, name):
+            return None
+        found: Callable[[Any], Answer] = getattr(self.robot, name)
+        return found
+
+
+_Route: TypeAlias = tuple[Exchange, Seat, Callable[[Any], Answer]]
+
+
+class RobotGroup:
+    """All robots of one loop. `handle` is the only door.
+
+    run_id: six letters or digits, the head of every order id. seed: of `self.random`.
+    """
+
+    def __init__(
+        self, run_id: str, seed: int, checkpoint_every_events: int = CHECKPOINT_EVERY_EVENTS
+    ) -> None:
+        self._moment = Moment(run_id, seed)
+        self._seats: dict[str, Seat] = {}
+        self._routes: dict[type[Event], dict[CurrencyPair, list[_Route]]] = {}
+        self._checkpoint_every = checkpoint_every_events
+        self._started = False
+
+    def add(self, setup: RobotSetup) -> Robot:
+        """Seat a robot. Raises ConfigError: name taken; RobotError: its state cannot be stored."""
+        if setup.name in self._seats:
+            raise ConfigError(f'two robots are called "{setup.name}"; give each its own name')
+        robot = setup.robot(setup.name, setup.markets, setup.parameters, self._moment)
+        try:
+            encode_canonical(robot.state)
+        except (TypeError, NotImplementedError, msgspec.MsgspecError) as error:
+            raise RobotError(
+                f'the state of robot "{setup.name}" cannot be stored: {error}; '
+                "use numbers, text, Decimal, lists, dicts and structs"
+            ) from error
+        self._seats[setup.name] = Seat(robot)
+        self._reroute()
+        return robot
+
+    @property
+    def seats(self) -> Sequence[Seat]:
+        """The robots in the order they were added."""
+        return list(self._seats.values())
+
+    def handle(self, sequence: int, event: AnyEvent) -> list[Output]:
+        """What the robots answer to one event, in the order of the robots."""
+        moment = self._moment
+        moment.begin(sequence, event.received_ns)
+        outputs: list[Output] = []
+        if not self._started:
+            self._start(outputs)
+        if isinstance(event, MarketEvent):
+            routes = self._routes[type(event)]
+            for exchange, seat, callback in routes.get(event.symbol, ()):
+                if exchange is event.exchange and seat.standing == "running":
+                    self._ask(seat, callback, event, outputs)
+        else:
+            self._handle_other(event, outputs)
+        if not sequence % self._checkpoint_every:
+            self._checkpoint(outputs)
+        return outputs
+
+    def _handle_other(self, event: AnyEvent, outputs: list[Output]) -> None:
+        match event:
+            case MyOrder() | MyTrade() | Timer():
+                self._ask_one(event.robot, event, outputs)
+            case StreamEvent():
+                for seat in self._seats.values():
+                    if seat.standing == "running" and _concerns(event, seat.robot):
+                        self._ask_seat(seat, event, outputs)
+            case Control():
+                for name in [event.robot] if event.robot else list(self._seats):
+                    self._control(name, event, outputs)
+            case SessionEnd():
+                self._checkpoint(outputs)
+            case _:
+                raise RobotError(f"no way to a robot for {type(event).__name__}")
+
+    def _start(self, outputs: list[Output]) -> None:
+        self._started = True
+        for seat in self._seats.values():
+            self._ask(seat, seat.start, None, outputs)
+
+    def _control(self, name: str, event: Control, outputs: list[Output]) -> None:
+        seat = self._seats.get(name)
+        if seat is None:
+            return
+        seat.standing = STANDINGS[seat.standing].get(event.command, seat.standing)
+        if event.command == "stop" and seat.standing == "stopped":
+            outputs.append(Output(self._moment.sequence, name, CancelAll()))
+        self._ask_seat(seat, event, outputs)
+
+    def _ask_one(self, name: str, event: Event, outputs: list[Output]) -> None:
+        seat = self._seats.get(name)
+        if seat is not None and seat.standing != "failed":
+            self._ask_seat(seat, event, outputs)
+
+    def _ask_seat(self, seat: Seat, event: Event, outputs: list[Output]) -> None:
+        callback = seat.callback(type(event))
+        if callback is not None and seat.standing != "failed":
+            self._ask(seat, callback, event, outputs)
+
+    def _ask(
+        self, seat: Seat, callback: Callable[[Any], Answer], event: Any, outputs: list[Output]
+    ) -> None:
+        robot = seat.robot
+        try:
+            answer = callback(event)
+            if answer is None and not robot._said:
+                return
+            answered = self._actions(seat, answer)
+        except Exception as error:  # a robot's code is not ours: whatever it raises stops it alone
+            answered = self._fail(seat, error)
+        sequence = self._moment.sequence
+        outputs.extend([Output(sequence, robot.name, body) for body in answered])
+        robot._said.clear()
+
+    def _actions(self, seat: Seat, answer: Answer) -> list[OutputBody]:
+        if answer is None:
+            given: Iterable[Action] = ()
+        else:
+            given = (answer,) if isinstance(answer, msgspec.Struct) else answer
+        actions = list(given)  # a generator runs here, and may log
+        answered: list[OutputBody] = list(seat.robot._said)
+        for action in actions:
+            if not isinstance(action, _ACTIONS):
+                raise RobotError(
+                    f"answered {action!r:.100}; an answer is an action, a list of them, or None"
+                )
+            if isinstance(action, PlaceOrder):
+                if seat.standing == "stopped":
+                    continue
+                if not action.order_id:
+                    order_id = self._moment.next_order_id()
+                    action = msgspec.structs.replace(action, order_id=order_id)
+            answered.append(action)
+        return answered
+
+    def _fail(self, seat: Seat, error: Exception) -> list[OutputBody]:
+        seat.standing = "failed"
+        seat.error = f"{type(error).__name__}: {error}"
+        self._reroute()
+        return [*seat.robot._said, RobotFailed(seat.error), CancelAll()]
+
+    def _checkpoint(self, outputs: list[Output]) -> None:
+        for name, seat in self._seats.items():
+            state = encode_canonical(seat.robot.state)
+            state_hash = hashlib.blake2b(state, digest_size=16).digest()
+            outputs.append(Output(self._moment.sequence, name, Checkpoint(state_hash, state)))
+
+    def _reroute(self) -> None:
+        self._routes = {kind: {} for kind in (Ticker, Trade, Book, Candle)}
+        for kind, by_symbol in self._routes.items():
+            for seat in self._seats.values():
+                callback = seat.callback(kind)
+                if callback is None or seat.standing == "failed":
+                    continue
+                for market in seat.robot.markets:
+                    route = (market.exchange, seat, callback)
+                    by_symbol.setdefault(market.symbol, []).append(route)
+
+
+def _concerns(event: StreamEvent, robot: Robot) -> bool:
+    return any(
+        market.exchange is event.exchange and event.symbol in (None, market.symbol)
+        for market in robot.markets
+    )

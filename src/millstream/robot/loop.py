@@ -1,0 +1,156 @@
+"""The one thread of all business logic, and the three that feed it.
+
+    data_stream ────┐
+    control_stream ─┼─> robo endpoint ─> robo_loop ─> journal, then robots ─> wishes
+    trade_stream ───┘
+
+What they need of other rooms they are given: a receiver, a sender, a journal, an order store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol
+
+from millstream.errors import BadMessage
+from millstream.model import (
+    AnyEvent,
+    CancelAll,
+    CancelOrder,
+    Event,
+    LogLine,
+    Output,
+    PlaceOrder,
+    RobotFailed,
+    SessionEnd,
+)
+from millstream.model.codec import decode_events, encode_events, encode_outputs
+from millstream.robot.group import RobotGroup
+from millstream.robot.timers import Timers
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT_MS = 1_000
+_WISHES = (PlaceOrder, CancelOrder, CancelAll)
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class Receiver(Protocol):
+    """Where batches of events come from: `bus.Receiver`."""
+
+    def receive(self, timeout_ms: int) -> bytes | None:
+        """The next batch, or None when none came in time."""
+
+
+class Sender(Protocol):
+    """Where batches go: `bus.Sender`."""
+
+    def send(self, body: bytes) -> bool:
+        """Hand over a batch; False when there was no room for long."""
+
+
+class Journal(Protocol):
+    """What is remembered: `journal.JournalWriter`."""
+
+    def append_events(self, body: bytes, count: int) -> int:
+        """Append a batch of events as it came; returns the sequence of its first event."""
+
+    def append_outputs(self, outputs: Sequence[Output]) -> None:
+        """Append what the robots answered to them."""
+
+
+def robo_loop(
+    receiver: Receiver,
+    robots: RobotGroup,
+    journal: Journal,
+    wishes: Sender,
+    clock_ns: Callable[[], int],
+) -> None:
+    """Run the robots until a `SessionEnd` comes: journal first, then think, then act."""
+    timers = Timers()
+    ended = False
+    while not ended:
+        body = receiver.receive(_wait_ms(timers, clock_ns))
+        if body is not None:
+            ended = _turn(body, robots, journal, wishes, timers)
+        now_ns = clock_ns()
+        due_ns = timers.next_due_ns()
+        if due_ns is not None and due_ns <= now_ns:
+            late = encode_events(timers.due(now_ns))
+            _turn(late, robots, journal, wishes, timers)
+
+
+def _wait_ms(timers: Timers, clock_ns: Callable[[], int]) -> int:
+    due_ns = timers.next_due_ns()
+    if due_ns is None:
+        return LONGEST_WAIT_MS
+    return max(0, min(LONGEST_WAIT_MS, -(-(due_ns - clock_ns()) // 1_000_000)))
+
+
+def _turn(
+    body: bytes, robots: RobotGroup, journal: Journal, wishes: Sender, timers: Timers
+) -> bool:
+    """One batch through the robots; returns whether it ended the session."""
+    try:
+        events = decode_events(body)
+    except BadMessage as error:
+        log.error("a batch that is not events was left out: %s", error)
+        return False
+    first = journal.append_events(body, len(events))
+    outputs: list[Output] = []
+    for sequence, event in enumerate(events, first):
+        answers = robots.handle(sequence, event)
+        if answers:
+            timers.follow(answers, event.received_ns)
+            outputs += answers
+    if outputs:
+        journal.append_outputs(outputs)
+        _act(outputs, wishes)
+    return bool(events) and isinstance(events[-1], SessionEnd)
+
+
+def _act(outputs: Sequence[Output], wishes: Sender) -> None:
+    wished = [output for output in outputs if isinstance(output.body, _WISHES)]
+    if wished and not wishes.send(encode_outputs(wished)):
+        log.error("%d wishes for orders found no room for 10 s and were left out", len(wished))
+    for output in outputs:
+        if isinstance(output.body, LogLine):
+            log.log(_LEVELS[output.body.level], "%s: %s", output.robot, output.body.text)
+        elif isinstance(output.body, RobotFailed):
+            log.error("%s failed and was stopped: %s", output.robot, output.body.error)
+
+
+# ---- what feeds it ------------------------------------------------------------------------------
+
+
+class Stream(Protocol):
+    """A live connection: `stream.StreamBase`."""
+
+    def start(self) -> Awaitable[None]:
+        """Run until stopped."""
+
+    def stop(self) -> Awaitable[None]:
+        """End what `start` runs."""
+
+
+async def data_stream(streams: Sequence[Stream], stop: asyncio.Event) -> None:
+    """Run the exchanges' streams until `stop`; their observers forward to the robo endpoint."""
+    running = [asyncio.ensure_future(stream.start()) for stream in streams]
+    await stop.wait()
+    for stream in streams:
+        await stream.stop()
+    await asyncio.gather(*running)
+
+
+def control_stream(commands: Iterable[Event], robo: Sender) -> None:
+    """Forward commands to the robo endpoint, each as it comes, until there are no more."""
+    for command in commands:
+        robo.send(encode_events([command]))
+
+
+def trade_stream(changes: Iterable[AnyEvent], robo: Sender) -> None:
+    """Forward every change of own orders from the order store to the robo endpoint."""
+    for change in changes:
+        robo.send(encode_events([change]))

@@ -1,0 +1,50 @@
+"""The event in hand: when, which, and the ids that follow from it. Computed, never drawn."""
+
+from __future__ import annotations
+
+from millstream.errors import RobotError
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+RUN_ID_LETTERS = 6
+_SEQUENCE_LETTERS = 9
+_COUNT_LETTERS = 3
+
+
+class Moment:
+    """Set by the group for each event, read by its robots."""
+
+    def __init__(self, run_id: str, seed: int) -> None:
+        self.run_id = run_id
+        self.seed = seed
+        self.now_ns = 0
+        self.sequence = 0  # the journal's number of the event
+        self._orders = 0  # placed in answer to it, by all robots
+
+    def begin(self, sequence: int, now_ns: int) -> None:
+        """A new event is in hand."""
+        self.sequence = sequence
+        self.now_ns = now_ns
+        self._orders = 0
+
+    def next_order_id(self) -> str:
+        """(run, sequence, count) as 18 letters and digits: what the tightest venue takes.
+
+        A replay computes the same id, and a store refuses it the second time.
+        """
+        self._orders += 1
+        return (
+            self.run_id
+            + base36(self.sequence, _SEQUENCE_LETTERS)
+            + base36(self._orders, _COUNT_LETTERS)
+        )
+
+
+def base36(number: int, letters: int) -> str:
+    """The number in base 36, padded with zeros to `letters`; raises RobotError when longer."""
+    text = ""
+    while number:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+    if len(text) > letters:
+        raise RobotError(f"{text} needs more than the {letters} letters an order id has for it")
+    return text.rjust(letters, "0")

@@ -1,0 +1,208 @@
+"""The robot: subclass it, declare state and parameters, answer events with actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from random import Random
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+
+from millstream.model import (
+    Action,
+    Book,
+    CancelAll,
+    CancelOrder,
+    Candle,
+    Connected,
+    Control,
+    Disconnected,
+    Gap,
+    LogLine,
+    MyOrder,
+    MyTrade,
+    OrderType,
+    PlaceOrder,
+    Refused,
+    Resynced,
+    SetTimer,
+    Side,
+    Stale,
+    StopTimer,
+    Ticker,
+    TimeInForce,
+    Timer,
+    Trade,
+)
+from millstream.robot.durations import parse_duration
+from millstream.robot.moment import Moment
+from millstream.robot.setup import Market
+
+Answer: TypeAlias = Action | Iterable[Action] | None
+
+
+class NoState(msgspec.Struct):
+    """The state of a robot that declares none."""
+
+
+class NoParameters(msgspec.Struct, frozen=True):
+    """The parameters of a robot that takes none."""
+
+
+class RobotLog:
+    """`self.log`: lines that are journaled, and compared when the journal is replayed."""
+
+    def __init__(self, said: list[Action]) -> None:
+        self._said = said
+
+    def debug(self, text: str) -> None:
+        """Log what only its author wants to read."""
+        self._said.append(LogLine("debug", text))
+
+    def info(self, text: str) -> None:
+        """Log what happened."""
+        self._said.append(LogLine("info", text))
+
+    def warning(self, text: str) -> None:
+        """Log what somebody should look at."""
+        self._said.append(LogLine("warning", text))
+
+    def error(self, text: str) -> None:
+        """Log what went wrong."""
+        self._said.append(LogLine("error", text))
+
+
+class Robot:
+    """Business logic: one event at a time in, actions out.
+
+    Everything the robot remembers lives in `self.state`, an instance of its `State` struct, so that
+    it can be hashed, stored and compared. Everything it is told lives in `self.parameters`.
+    A callback returns one action, several, or nothing.
+    """
+
+    State: ClassVar[type[msgspec.Struct]] = NoState
+    Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
+
+    # A subclass annotates these two with its own structs: `state: MyState`.
+    state: Any
+    parameters: Any
+
+    def __init__(
+        self, name: str, markets: tuple[Market, ...], parameters: msgspec.Struct, moment: Moment
+    ) -> None:
+        self.name = name
+        self.markets = markets
+        self.parameters = parameters
+        self.state = self.State()
+        self.random = Random(f"{moment.seed}:{name}")  # the same numbers in every replay
+        self._moment = moment
+        self._said: list[Action] = []  # during the event in hand; the group takes them
+        self.log = RobotLog(self._said)
+
+    # ---- what a robot knows ------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """The time of the event in hand, nanoseconds since 1970 UTC. There is no other clock."""
+        return self._moment.now_ns
+
+    @property
+    def market(self) -> Market:
+        """The first of its markets."""
+        return self.markets[0]
+
+    # ---- what a robot can wish ---------------------------------------------------------------
+
+    def every(self, interval: str, name: str = "") -> None:
+        """Ask for a `Timer` event each `interval` ("5s"), called `name` (default: the interval)."""
+        self._said.append(SetTimer(name or interval, parse_duration(interval)))
+
+    def after(self, delay: str, name: str = "") -> None:
+        """Ask for one `Timer` event after `delay` ("5s"), called `name` (default: the delay)."""
+        self._said.append(SetTimer(name or delay, parse_duration(delay), repeat=False))
+
+    def stop_timer(self, name: str) -> None:
+        """Ask for no more `Timer` events by this name."""
+        self._said.append(StopTimer(name))
+
+    def limit(
+        self,
+        side: Side,
+        price: Decimal,
+        volume: Decimal,
+        *,
+        market: Market | None = None,
+        post_only: bool = False,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+    ) -> PlaceOrder:
+        """A limit order whose id is known at once. `market`: default the first one."""
+        at = market or self.market
+        return PlaceOrder(
+            at.exchange, at.symbol, side, OrderType.LIMIT, volume, price,
+            time_in_force, post_only, self._moment.next_order_id(),
+        )  # fmt: skip
+
+    def at_market(self, side: Side, volume: Decimal, *, market: Market | None = None) -> PlaceOrder:
+        """A market order whose id is known at once. `market`: default the first one."""
+        at = market or self.market
+        return PlaceOrder(
+            at.exchange, at.symbol, side, OrderType.MARKET, volume,
+            order_id=self._moment.next_order_id(),
+        )  # fmt: skip
+
+    def cancel(self, order_id: str) -> CancelOrder:
+        """The wish to cancel one order."""
+        return CancelOrder(order_id)
+
+    def cancel_all(self) -> CancelAll:
+        """The wish to cancel every open order of this robot."""
+        return CancelAll()
+
+    # ---- what a robot may answer -------------------------------------------------------------
+    # Only callbacks that a subclass overrides are called.
+
+    def on_start(self) -> Answer:
+        """Called with the first event of the session, before it."""
+
+    def on_ticker(self, ticker: Ticker) -> Answer:
+        """The best bid and ask of one of its markets changed."""
+
+    def on_trade(self, trade: Trade) -> Answer:
+        """Somebody traded on one of its markets."""
+
+    def on_book(self, book: Book) -> Answer:
+        """The book of one of its markets changed."""
+
+    def on_candle(self, candle: Candle) -> Answer:
+        """A candle of one of its markets changed or closed."""
+
+    def on_my_order(self, order: MyOrder) -> Answer:
+        """One of its own orders changed."""
+
+    def on_my_trade(self, trade: MyTrade) -> Answer:
+        """One of its own orders was filled, wholly or in part."""
+
+    def on_timer(self, timer: Timer) -> Answer:
+        """A timer it asked for went off."""
+
+    def on_control(self, control: Control) -> Answer:
+        """Somebody gave it a command."""
+
+    def on_connected(self, event: Connected) -> Answer:
+        """A stream of one of its markets is open."""
+
+    def on_disconnected(self, event: Disconnected) -> Answer:
+        """A stream of one of its markets ended."""
+
+    def on_gap(self, gap: Gap) -> Answer:
+        """Something is missing in a stream of one of its markets."""
+
+    def on_stale(self, stale: Stale) -> Answer:
+        """A stream of one of its markets is silent."""
+
+    def on_resynced(self, event: Resynced) -> Answer:
+        """A stream of one of its markets is exact again."""
+
+    def on_refused(self, refused: Refused) -> Answer:
+        """A venue refused a subscription of one of its markets."""
