@@ -94,11 +94,15 @@ class Robot:
         self.name = name
         self.markets = markets
         self.parameters = parameters
-        self.state = self.State()
+        self.state = self.initial_state()
         self.random = Random(f"{moment.seed}:{name}")  # the same numbers in every replay
         self._moment = moment
         self._said: list[Action] = []  # during the event in hand; the group takes them
         self.log = RobotLog(self._said)
+
+    def initial_state(self) -> msgspec.Struct:
+        """The state before the first event; override it where that depends on parameters."""
+        return self.State()
 
     # ---- what a robot knows ------------------------------------------------------------------
 

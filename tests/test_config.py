@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millstream.config import load_config, parse_config, without_comments, without_secrets
+from millstream.errors import ConfigError
+
+GOOD = """{
+    // a comment
+    "robots": [
+        {"name": "q", "robot": "millstream.demo.quoter:Quoter", "markets": ["binance@btc/usdt"]},
+    ],
+    "streams": [
+        {
+            "exchange": "binance", // "api_key": "not this"
+            "currency_pairs": ["btc/usdt"],
+            "subscribe_channels": ["ticker"],
+            "api_host": "ws://127.0.0.1:9443"
+        }
+    ],
+    // "seed": 5
+}"""
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+def read(text, environment=None):
+    return parse_config(text, "bot.json", environment or {})
+
+
+def refusal(text, environment=None):
+    with pytest.raises(ConfigError) as caught:
+        read(text, environment)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_comments_and_trailing_commas_are_read_over():
+    config = read(GOOD)
+    assert config.streams[0].api_host == "ws://127.0.0.1:9443"
+    assert config.streams[0].api_key == ""
+    assert config.seed == 1
+
+
+@given(JSON)
+def test_what_is_plain_json_is_left_as_it_is(value):
+    text = json.dumps(value)
+    assert json.loads(without_comments(text)) == value
+
+
+def test_blanking_comments_moves_nothing():
+    assert len(without_comments(GOOD)) == len(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"robots"', '"robot"', 'the top level: there is no key "robot". Did you mean "robots"?'),
+        ('"exchange"', '"exchnge"', 'streams[0]: there is no key "exchnge". Did you mean "exchange"?'),
+        ('"name": "q", ', "", 'robots[0]: the key "name" is missing'),
+        ('"name": "q"', '"name": 3', "robots[0].name: expected `str`, got `int`"),
+        ('["binance@btc/usdt"]', "[]", "robots[0].markets: expected `array` of length >= 1"),
+        ('"exchange"', "exchange", "line 8, column 13: is not JSON: object keys must be strings"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_one_sentence_with_the_path_of_its_key(old, new, sentence):
+    assert refusal(GOOD.replace(old, new)) == f"bot.json: {sentence}"
+
+
+def test_an_empty_file_is_not_a_configuration():
+    assert refusal("") == "bot.json: is not JSON: Input data was truncated"
+
+
+def test_a_secret_comes_from_the_environment():
+    config = read(GOOD, {"MILLSTREAM__STREAMS__0__API_SECRET": "s3cret", "HOME": "/root"})
+    assert config.streams[0].api_secret == "s3cret"
+
+
+def test_a_number_comes_from_the_environment_too():
+    config = read(GOOD, {"MILLSTREAM__RISK__MAX_ORDER_NOTIONAL": "12.50"})
+    assert config.risk.max_order_notional == Decimal("12.50")
+
+
+def test_an_environment_variable_for_nothing_is_named():
+    said = refusal(GOOD, {"MILLSTREAM__STREAMS__7__API_KEY": "k"})
+    assert said == 'MILLSTREAM__STREAMS__7__API_KEY: the configuration has no "7" there'
+
+
+def test_secrets_do_not_go_where_the_configuration_is_journaled():
+    config = read(GOOD, {"MILLSTREAM__STREAMS__0__API_SECRET": "s3cret"})
+    plain = without_secrets(config)
+    assert "s3cret" not in json.dumps(plain, default=str)
+    assert plain["streams"][0]["exchange"] == "binance"
+
+
+def test_a_file_that_is_not_there_is_said_so(tmp_path):
+    with pytest.raises(ConfigError, match=r"nothing\.json: there is no such file"):
+        load_config(tmp_path / "nothing.json")
+
+
+def test_a_file_that_is_not_text_is_said_so(tmp_path):
+    path = tmp_path / "bot.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(path)
