@@ -65,7 +65,7 @@ def test_blanking_comments_moves_nothing():
     ("old", "new", "sentence"),
     [
         ('"robots"', '"robot"', 'the top level: there is no key "robot". Did you mean "robots"?'),
-        ('"exchange"', '"exchnge"', 'streams[0]: there is no key "exchnge". Did you mean "exchange"?'),
+        ('"name"', '"nme"', 'robots[0]: there is no key "nme". Did you mean "name"?'),
         ('"name": "q", ', "", 'robots[0]: the key "name" is missing'),
         ('"name": "q"', '"name": 3', "robots[0].name: expected `str`, got `int`"),
         ('["binance@btc/usdt"]', "[]", "robots[0].markets: expected `array` of length >= 1"),

@@ -105,6 +105,7 @@ class Bus:
 
     def __init__(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._ends: list[Sender | Receiver] = []
 
     def sender(self, endpoint: str, queue_messages: int = QUEUE_MESSAGES) -> Sender:
         """Connect to an endpoint; the receiver may come later. Raises ConfigError."""
@@ -115,7 +116,9 @@ class Bus:
         except zmq.ZMQError as error:
             socket.close(linger=0)
             raise _cannot("connect to", endpoint, error) from None
-        return Sender(socket, endpoint)
+        sender = Sender(socket, endpoint)
+        self._ends.append(sender)
+        return sender
 
     def receiver(self, endpoint: str, queue_messages: int = QUEUE_MESSAGES) -> Receiver:
         """Bind an endpoint (`tcp://127.0.0.1:*` takes a free port). Raises ConfigError."""
@@ -132,11 +135,15 @@ class Bus:
         except zmq.ZMQError as error:
             socket.close(linger=0)
             raise _cannot("bind", endpoint, error) from None
-        return Receiver(socket, socket.getsockopt_string(zmq.LAST_ENDPOINT) or endpoint)
+        receiver = Receiver(socket, socket.getsockopt_string(zmq.LAST_ENDPOINT) or endpoint)
+        self._ends.append(receiver)
+        return receiver
 
     def close(self) -> None:
-        """Close every socket still open, and the threads behind them."""
-        self._context.destroy(linger=0)
+        """Close every end that is still open, once no other thread uses them any more."""
+        for end in self._ends:
+            end.close()
+        self._context.term()
 
     def __enter__(self) -> Bus:
         return self

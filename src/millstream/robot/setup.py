@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from millstream.errors import ConfigError, UnknownName
+from millstream.errors import ConfigError, UnknownName, did_you_mean
 from millstream.model import CurrencyPair, Exchange
 
 if TYPE_CHECKING:
@@ -43,55 +40,15 @@ class RobotSetup(msgspec.Struct, frozen=True):
     parameters: msgspec.Struct  # an instance of robot.Parameters
 
 
-def load_robot(class_path: str) -> type[Robot]:
-    """The robot class at "package.module:Class"; raises ConfigError saying what is wrong."""
-    from millstream.robot.robot import Robot
-
-    module_name, _, class_name = class_path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), class_name, None)
-    except ImportError as error:
-        raise ConfigError(f'cannot import robot "{class_path}": {error}') from error
-    except ValueError:
-        found = None
-    if not (isinstance(found, type) and issubclass(found, Robot)):
-        raise ConfigError(
-            f'"{class_path}" is not a robot class; write "package.module:Class" '
-            "for a class that inherits millstream.Robot"
-        )
-    return found
-
-
 def parse_parameters(robot: type[Robot], given: dict[str, Any], where: str) -> msgspec.Struct:
     """The robot's typed parameters from plain values; raises ConfigError naming the key."""
+    known = robot.Parameters.__struct_fields__
+    for key in given:
+        if key not in known:
+            raise ConfigError(
+                f'{where}: {robot.__name__} has no key "{key}".{did_you_mean(key, known)}'
+            )
     try:
         return msgspec.convert(given, robot.Parameters, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}") from None
-
-
-def code_hash(robot: type[Robot]) -> str:
-    """16 hex digits that change when a line changes in a file that defines the robot's behaviour.
-
-    Covers the module of every class the robot inherits, up to and without `Robot` itself.
-    """
-    from millstream.robot.robot import Robot
-
-    digest = hashlib.blake2b(digest_size=8)
-    for ancestor in robot.__mro__:
-        if ancestor is Robot or not issubclass(ancestor, Robot):
-            continue
-        module = inspect.getmodule(ancestor)
-        try:
-            digest.update(inspect.getsource(module if module is not None else ancestor).encode())
-        except (OSError, TypeError):  # defined in a prompt or a frozen program: no source to hash
-            digest.update(ancestor.__qualname__.encode())
-    return digest.hexdigest()
-
-
-def source_file(robot: type[Robot]) -> str:
-    """The file name of the robot's source, without its folder; "" when it has none."""
-    try:
-        return inspect.getfile(robot).rsplit("/", 1)[-1]
-    except (OSError, TypeError):
-        return ""
+        raise ConfigError(f"{where}: {robot.__name__}: {error}") from None

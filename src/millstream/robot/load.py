@@ -1,0 +1,72 @@
+"""Robot classes from where they are written, and a hash of that place."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import linecache
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from millstream.errors import ConfigError
+from millstream.robot.robot import Robot
+
+
+def load_robot(class_path: str) -> type[Robot]:
+    """The robot class at "package.module:Class" or "folder/file.py:Class".
+
+    Raises ConfigError saying what is wrong with the path or with the code behind it.
+    """
+    place, _, class_name = class_path.rpartition(":")
+    try:
+        module = _module_of_file(place) if place.endswith(".py") else importlib.import_module(place)
+        found = getattr(module, class_name, None)
+    except Exception as error:  # whatever a user's module raises while it is imported
+        raise ConfigError(
+            f'cannot import robot "{class_path}": {type(error).__name__}: {error}'
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Robot)):
+        raise ConfigError(
+            f'"{class_path}" is not a robot class; write "package.module:Class" or '
+            '"folder/file.py:Class" for a class that inherits millstream.Robot'
+        )
+    return found
+
+
+def code_hash(robot: type[Robot]) -> str:
+    """16 hex digits that change when a line changes in a file that defines the robot's behaviour.
+
+    Covers the module of every class the robot inherits, up to and without `Robot` itself.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for ancestor in robot.__mro__:
+        if ancestor is Robot or not issubclass(ancestor, Robot):
+            continue
+        try:
+            digest.update(Path(inspect.getfile(ancestor)).read_bytes())
+        except (OSError, TypeError):  # written at a prompt: there is no file to hash
+            digest.update(ancestor.__qualname__.encode())
+    return digest.hexdigest()
+
+
+def source_file(robot: type[Robot]) -> str:
+    """The file name of the robot's source, without its folder; "" when it has none."""
+    try:
+        return Path(inspect.getfile(robot)).name
+    except (OSError, TypeError):
+        return ""
+
+
+def _module_of_file(place: str) -> ModuleType:
+    path = Path(place).resolve()
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # so that the robot's own class finds its file again
+    linecache.checkcache(str(path))
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from millstream.demo.quoter import Quoter
+from millstream.errors import ConfigError
+from millstream.robot.load import code_hash, load_robot, source_file
+
+ROBOT = """
+from millstream.robot import Robot
+
+class Mine(Robot):
+    def on_ticker(self, ticker):
+        self.log.info("{said}")
+"""
+
+
+def write(tmp_path, said, name="mine"):
+    path = tmp_path / f"{name}.py"
+    path.write_text(ROBOT.format(said=said))
+    return f"{path}:Mine"
+
+
+def test_a_robot_loads_from_a_package():
+    assert load_robot("millstream.demo.quoter:Quoter") is Quoter
+
+
+def test_a_robot_loads_from_a_file(tmp_path):
+    robot = load_robot(write(tmp_path, "hello"))
+    assert robot.__name__ == "Mine"
+    assert source_file(robot) == "mine.py"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["millstream.demo.quoter", "millstream.demo.quoter:Nobody", "no.such:Thing", "a b:C",
+     "/no/such/file.py:Mine", "decimal:Decimal"],
+)  # fmt: skip
+def test_what_is_no_robot_is_one_sentence(path):
+    with pytest.raises(ConfigError, match="robot"):
+        load_robot(path)
+
+
+def test_a_broken_robot_file_is_said_with_its_error(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text("class Mine(\n")
+    with pytest.raises(ConfigError, match=r"cannot import .*broken\.py"):
+        load_robot(f"{path}:Mine")
+
+
+def test_one_changed_line_changes_the_code_hash(tmp_path):
+    before = code_hash(load_robot(write(tmp_path, "hello")))
+    assert code_hash(load_robot(write(tmp_path, "hello"))) == before
+    assert code_hash(load_robot(write(tmp_path, "hullo", "again"))) != before

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from tests.robot.test_group import Counter, Fragile, setup
+
+from millstream.model import (
+    CurrencyPair,
+    Exchange,
+    LogLine,
+    PlaceOrder,
+    SessionEnd,
+    SetTimer,
+    Ticker,
+    Timer,
+)
+from millstream.model.codec import decode_events, decode_outputs, encode_events
+from millstream.robot import RobotGroup, robo_loop, trade_stream
+
+SECOND = 1_000_000_000
+BTC = CurrencyPair.BTC_USDT
+
+
+class Receiver:
+    """Batches from a list; each look at it may move the clock."""
+
+    def __init__(self, batches, clock=None):
+        self.batches = deque(batches)
+        self.clock = clock
+        self.waits = []
+
+    def receive(self, timeout_ms):
+        self.waits.append(timeout_ms)
+        body = self.batches.popleft()
+        if callable(body):
+            return body(self.clock)
+        return body
+
+
+class Clock:
+    def __init__(self):
+        self.now_ns = 0
+
+    def __call__(self):
+        return self.now_ns
+
+
+class Journal:
+    """Remembers what was appended, in order."""
+
+    def __init__(self):
+        self.records = []
+        self.next_sequence = 1
+
+    def append_events(self, body, count):
+        first = self.next_sequence
+        self.next_sequence += count
+        self.records.append(("events", body))
+        return first
+
+    def append_outputs(self, outputs):
+        self.records.append(("outputs", list(outputs)))
+
+
+class Wishes:
+    def __init__(self, journal):
+        self.journal = journal
+        self.sent = []
+
+    def send(self, body):
+        self.sent.append((len(self.journal.records), decode_outputs(body)))
+        return True
+
+
+def ticker(received_ns):
+    return Ticker(received_ns, Exchange.BINANCE, BTC, 0, 1.0, 1.0, 2.0, 1.0)
+
+
+def run(batches, robot=Counter, clock=None):
+    clock = clock or Clock()
+    robots = RobotGroup("run001", 1)
+    robots.add(setup(robot))
+    journal = Journal()
+    wishes = Wishes(journal)
+    receiver = Receiver([*batches, encode_events([SessionEnd(9, "done")])], clock)
+    robo_loop(receiver, robots, journal, wishes, clock)
+    return journal, wishes, receiver
+
+
+def test_the_journal_holds_the_bytes_as_they_came_before_what_they_caused():
+    body = encode_events([ticker(1), ticker(2)])
+    journal, _, _ = run([body])
+    assert journal.records[0] == ("events", body)
+    kind, outputs = journal.records[1]
+    assert kind == "outputs"
+    assert {output.cause for output in outputs} == {1, 2}
+
+
+def test_only_wishes_for_orders_leave_and_only_after_they_are_journaled():
+    _, wishes, _ = run([encode_events([ticker(1)])])
+    ((records, sent),) = wishes.sent
+    assert records == 2
+    assert [type(output.body) for output in sent] == [PlaceOrder, PlaceOrder]
+
+
+def test_a_timer_comes_as_a_journaled_event_when_it_is_due():
+    def later(clock):
+        clock.now_ns = 6 * SECOND
+
+    journal, _, receiver = run([encode_events([ticker(1)]), later])
+    events = [decode_events(body)[0] for kind, body in journal.records if kind == "events"]
+    assert events[1] == Timer(6 * SECOND, "one", "pulse", 5 * SECOND + 1)
+    said = [o.body for kind, outputs in journal.records if kind == "outputs" for o in outputs]
+    assert LogLine("info", "timer pulse") in said
+    assert SetTimer("pulse", 5 * SECOND) in said
+    assert receiver.waits[1] == 1_000  # never so long that the loop looks dead
+
+
+def test_a_batch_that_is_not_events_is_left_out_and_said(caplog):
+    journal, _, _ = run([b"rubbish", encode_events([ticker(1)])])
+    assert "left out" in caplog.text
+    assert len([kind for kind, _ in journal.records if kind == "events"]) == 2
+
+
+def test_a_failed_robot_does_not_end_the_loop(caplog):
+    journal, _, _ = run([encode_events([ticker(1), ticker(2), ticker(3)])], robot=Fragile)
+    assert "one failed and was stopped: ZeroDivisionError" in caplog.text
+    assert journal.next_sequence == 5
+
+
+def test_the_trade_stream_forwards_each_change():
+    sent = []
+
+    class Robo:
+        def send(self, body):
+            sent.extend(decode_events(body))
+
+    changes = [ticker(1), ticker(2)]
+    trade_stream(iter(changes), Robo())
+    assert sent == changes
+
+
+@pytest.mark.parametrize("empty", [encode_events([])])
+def test_an_empty_batch_does_no_harm(empty):
+    journal, _, _ = run([empty])
+    assert journal.next_sequence == 2
