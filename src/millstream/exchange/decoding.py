@@ -1,0 +1,150 @@
+"""What every venue's decoder is: bytes and their receive time in, typed events out. Pure.
+
+A decoder asks for what it cannot get from the stream (a book's REST snapshot) by
+`snapshot_requests()`; whoever owns sockets fetches it and gives it back by `feed_snapshot()`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from millstream.model import CurrencyPair, Event
+
+MAX_SAMPLES = 10
+SAMPLE_BYTES = 200
+
+
+class SnapshotRequest(msgspec.Struct, frozen=True):
+    """A REST answer that a decoder wants before it can go on with one pair."""
+
+    pair: CurrencyPair
+    path: str  # below the venue's REST host: "/api/v3/depth?symbol=BTCUSDT&limit=5000"
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """A frame that was not understood, cut to its first 200 bytes, and why."""
+
+    reason: str
+    detail: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class FrameCounts:
+    """Where every frame went: `accounted` equals `frames` at any moment.
+
+    A plain slotted object, since two of its numbers grow with every frame.
+    """
+
+    frames: int = 0  # everything fed, snapshots included
+    snapshots: int = 0  # REST snapshots that were taken in
+    buffered: int = 0  # held until a snapshot comes; each becomes one of the others later
+    ignored: int = 0  # understood and of no use: acknowledgements, updates older than the snapshot
+    refused: int = 0  # the venue refused a subscription, or the frame is another venue's
+    malformed: int = 0  # not what the venue's documentation allows
+
+    tickers: int = 0
+    trades: int = 0
+    books: int = 0
+    candles: int = 0
+    further: int = 0  # market events beyond the first of their frame
+    gaps: int = 0
+    stale: int = 0
+    resynced: int = 0
+    refusals: int = 0  # Refused events
+
+    reasons: dict[str, int] = field(default_factory=dict)  # of ignored, refused and malformed
+    samples: list[Sample] = field(default_factory=list)  # the first few refused and malformed
+
+    @property
+    def produced(self) -> int:
+        """Frames that became market events."""
+        return self.tickers + self.trades + self.books + self.candles - self.further
+
+    @property
+    def accounted(self) -> int:
+        """The sum of all the ways a frame can go."""
+        return (
+            self.produced
+            + self.snapshots
+            + self.buffered
+            + self.ignored
+            + self.refused
+            + self.malformed
+        )
+
+    @property
+    def events(self) -> dict[str, int]:
+        """How many events were given out, by the name of their type; no zeros."""
+        by_type = {
+            "Ticker": self.tickers,
+            "Trade": self.trades,
+            "Book": self.books,
+            "Candle": self.candles,
+            "Gap": self.gaps,
+            "Stale": self.stale,
+            "Resynced": self.resynced,
+            "Refused": self.refusals,
+        }
+        return {name: count for name, count in by_type.items() if count}
+
+    def ignore(self, reason: str, frames: int = 1) -> None:
+        """Count frames that were understood and are of no use."""
+        self.ignored += frames
+        self.reasons[reason] = self.reasons.get(reason, 0) + frames
+
+    def refuse(self, reason: str, detail: str, raw: bytes) -> None:
+        """Count a refusal, or a frame that belongs to another venue."""
+        self.refused += 1
+        self._note(reason, detail, raw)
+
+    def reject(self, reason: str, detail: str, raw: bytes) -> None:
+        """Count a malformed frame and keep a sample of the first few."""
+        self.malformed += 1
+        self._note(reason, detail, raw)
+
+    def _note(self, reason: str, detail: str, raw: bytes) -> None:
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        if len(self.samples) < MAX_SAMPLES:
+            self.samples.append(Sample(reason, detail, bytes(raw[:SAMPLE_BYTES])))
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def unreadable_reason(error: Exception) -> str:
+    """One of a few texts for what msgspec raises, so that they can be counted."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    if isinstance(error, msgspec.ValidationError):
+        return "a field is missing or has an impossible value"
+    return "not JSON"
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """One venue's frames to events. Never raises for anything a venue may send."""
+
+    @property
+    def counts(self) -> FrameCounts:
+        """Where every frame fed so far went."""
+
+    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
+        """The events of one frame; an empty list when it has none."""
+
+    def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
+        """The events that a REST snapshot of one pair makes possible."""
+
+    def snapshot_requests(self) -> list[SnapshotRequest]:
+        """The snapshots wanted since the last call; asking empties the list."""
+
+    def restart(self) -> None:
+        """A new connection begins: books must be synced anew, trade numbers go on."""
+
+    def unheard(self) -> list[CurrencyPair]:
+        """Pairs that have had a subscription without data since the last restart."""
