@@ -1,0 +1,120 @@
+"""The floor plan, held: imports point down, and only the files named here touch the world."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "millstream"
+
+# Rooms on one floor do not import each other; a room imports from the floors below it.
+FLOORS = [
+    {"errors"},
+    {"model"},
+    {"config", "stream", "bus", "journal", "robot", "orders"},
+    {"exchange", "analysis"},
+    {"simulator"},
+    {"app"},
+    {"demo"},
+    {"cli"},
+]
+
+# What asks the world for something: the time, chance, identity, files, sockets, other threads.
+WORLD = {
+    "asyncio", "datetime", "glob", "http", "multiprocessing", "os", "pathlib", "picows", "random",
+    "secrets", "select", "shutil", "signal", "socket", "ssl", "subprocess", "tempfile", "threading",
+    "time", "urllib.request", "uuid", "zmq", "apsw", "uvicorn", "starlette",
+}  # fmt: skip
+
+# The files that do, and why. Whatever is not here decides, decodes or describes, and is pure.
+TOUCH_THE_WORLD = {
+    "__main__.py": "the command line",
+    "app.py": "starts threads",
+    "config.py": "reads a file and the environment",
+    "bus/publisher.py": "waits for its event loop's turn",
+    "bus/zmq.py": "sockets",
+    "exchange/binance/stream.py": "a live connection",
+    "journal/directory.py": "files",
+    "journal/reader.py": "files",
+    "journal/replay.py": "measures how fast it went",
+    "journal/seal.py": "files",
+    "journal/writer.py": "files",
+    "orders/memory.py": "waits for changes of other threads",
+    "orders/service.py": "a thread's loop",
+    "orders/sqlite.py": "a database file",
+    "orders/sqlite_file.py": "a database file",
+    "robot/load.py": "imports users' files",
+    "robot/loop.py": "a thread's loop",
+    "simulator/__main__.py": "a process",
+    "simulator/recording.py": "reads a tape's file",
+    "simulator/server.py": "sockets",
+    "stream/base.py": "runs connections",
+    "stream/rest.py": "sockets",
+    "stream/tape.py": "files",
+    "stream/websocket.py": "sockets",
+}
+WHOLE_ROOMS_THAT_DO = ("cli/", "demo/")
+
+
+def modules():
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def imports(path):
+    """(module, name) of everything a file imports when it runs."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        node
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.dump(branch.test)
+        for node in ast.walk(branch)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def room(name):
+    return name.removeprefix("millstream.").split(".")[0]
+
+
+def floor(name):
+    return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_down(path):
+    here = path.relative_to(SOURCE).with_suffix("").parts[0]
+    if here in ("__init__", "__main__", "testing"):
+        return
+    for module, _ in imports(path):
+        if module.startswith("millstream.") and room(module) != here:
+            assert floor(room(module)) < floor(here), f"{here} imports {module}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_what_decides_asks_the_world_nothing(path):
+    name = str(path.relative_to(SOURCE))
+    if name in TOUCH_THE_WORLD or name.startswith(WHOLE_ROOMS_THAT_DO):
+        return
+    for module, imported in imports(path):
+        if (module, imported) == ("random", "Random"):
+            continue  # a class to be seeded; the module's own functions draw from the world
+        assert not WORLD & {module, module.split(".")[0]}, f"{name} imports {module}"
+
+
+def test_the_list_of_files_that_touch_the_world_is_true():
+    assert [name for name in TOUCH_THE_WORLD if not (SOURCE / name).exists()] == []
+
+
+def test_the_robots_of_the_demo_are_pure_too():
+    for name in ("quoter", "crosser", "indicators"):
+        found = {module.split(".")[0] for module, _ in imports(SOURCE / "demo" / f"{name}.py")}
+        assert not found & WORLD
