@@ -1,0 +1,293 @@
+"""Write a journal: one append, one system call, nothing kept back in the process.
+
+Touches files. What was appended survives `kill -9` of the process at once, and a power cut after
+`sync`. One thread owns the writer and appends; any thread may call `sync`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Self
+
+from millstream.errors import JournalError
+from millstream.journal.directory import (
+    create_file,
+    leftovers,
+    lock,
+    segments,
+    sync_directory,
+)
+from millstream.journal.format import (
+    MAX_BODY_BYTES,
+    NO_HASH,
+    PLAIN,
+    SEGMENT_HEADER,
+    Cut,
+    Kind,
+    block_bytes,
+    block_hash,
+    file_name,
+    segment_header,
+)
+from millstream.journal.manifest import Manifest
+from millstream.journal.reader import DamagedAt, Journal
+from millstream.journal.seal import Sealer
+from millstream.model.actions import Output
+from millstream.model.codec import encode_outputs
+
+__all__ = ["SEGMENT_BYTES", "JournalWriter"]
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+_EVENTS = int(Kind.EVENTS)
+_OUTPUTS = int(Kind.OUTPUTS)
+
+
+class JournalWriter:
+    """A new journal in `directory`, its manifest written and on disk.
+
+    The directory is made if need be. Raises JournalError when it holds anything already, cannot be
+    written, or another session writes it. After an append or a sync has failed, every later one is
+    refused: a torn block is never followed by another.
+
+    segment_bytes: a segment that has grown past it is the last but one.
+    compress: full segments are sealed (compressed) beside the session. The last one stays plain:
+    closing is then one block and one sync, and the manifest and the log lines of a short session
+    can be read with `strings`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        manifest: Manifest,
+        segment_bytes: int = SEGMENT_BYTES,
+        compress: bool = True,
+    ) -> None:
+        directory = Path(directory)
+        self._prepare(directory, segment_bytes, compress)
+        try:
+            held = sorted(os.listdir(directory))
+            if held:
+                what = "a journal" if held[0].startswith(file_name(1, "")) else held[0]
+                raise JournalError(
+                    f"{directory} holds {what} already: name an empty or new directory"
+                )
+            body = manifest.to_json()
+            self._begin_segment(1, block_bytes(Kind.MANIFEST, 1, 1, NO_HASH, body))
+            sync_directory(directory.parent)
+        except BaseException as error:
+            os.close(self._lock)
+            if isinstance(error, OSError):
+                raise _cannot("begin a journal in", directory, error) from error
+            raise
+
+    def _prepare(self, directory: Path, segment_bytes: int, compress: bool) -> None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._lock = lock(directory)
+        except OSError as error:
+            raise _cannot("write a journal in", directory, error) from error
+        self.cut: Cut | None = None  # what `resume` cut off
+        self._directory = directory
+        self._segment_bytes = segment_bytes
+        self._sealer = Sealer(directory) if compress else None
+        self._sync_lock = Lock()  # held while the descriptor is synced, changed or closed
+        self._descriptor = -1
+        self._next = 1
+        self._hash = NO_HASH
+        self._appended = 0  # bytes, in all segments
+        self._synced = 0
+        self._ready = True  # False while a block is under way, and for ever after a failure
+        self._failure = ""
+
+    @classmethod
+    def resume(
+        cls, directory: Path, segment_bytes: int = SEGMENT_BYTES, compress: bool = True
+    ) -> Self:
+        """The journal goes on in a new segment, its torn tail cut off; `cut` says what was.
+
+        Reads the last segment only. A last block that is whole in length but wrong in content is
+        cut off too, and `cut.reason` says so; damage before it raises JournalDamaged.
+        """
+        directory = Path(directory)
+        journal = Journal.open(directory)
+        writer = cls.__new__(cls)
+        writer._prepare(directory, segment_bytes, compress)
+        try:
+            writer._continue(journal)
+        except BaseException as error:
+            os.close(writer._lock)
+            if isinstance(error, OSError):
+                raise _cannot("resume the journal in", directory, error) from error
+            raise
+        return writer
+
+    def _continue(self, journal: Journal) -> None:
+        for part in leftovers(self._directory):
+            part.unlink()
+        # Twice, if that was a segment that never began: then the one before is the last.
+        while (cut := _read_tail(journal)) is not None:
+            _cut_off(self._directory / cut.file, cut.offset)
+            self.cut = cut
+        self._hash = journal.last_hash
+        self._next = journal.last_sequence + 1
+        for number, forms in segments(self._directory).items():
+            if self._sealer is not None and PLAIN in forms:
+                self._sealer.add(number)
+        self._begin_segment(journal.last_segment + 1)
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence of the next event to be appended."""
+        return self._next
+
+    @property
+    def seal_failure(self) -> str:
+        """Why a full segment stays plain; empty when none does. The journal is whole either way."""
+        return self._sealer.failure if self._sealer is not None else ""
+
+    def append_events(self, body: bytes, count: int) -> int:
+        """Append a batch of `count` events as the bus carried it; the sequence of its first."""
+        first = self._next
+        if count < 1:
+            raise JournalError(f"a batch of {count} events cannot be journaled")
+        self._append(_EVENTS, count, body)
+        self._next = first + count
+        return first
+
+    def append_outputs(self, outputs: Sequence[Output]) -> None:
+        """Append what the robots answered to the events appended last."""
+        if outputs:
+            self._append(_OUTPUTS, len(outputs), encode_outputs(outputs))
+
+    def _append(self, kind: int, count: int, body: bytes) -> None:
+        if not self._ready:
+            raise self._refusal()
+        if len(body) > MAX_BODY_BYTES:
+            raise JournalError(f"a batch of {len(body)} bytes is over the {MAX_BODY_BYTES} allowed")
+        self._ready = False  # whatever stops us in the middle, even Ctrl-C, stops the writer
+        if self._offset >= self._segment_bytes:
+            self._rotate()
+        block = block_bytes(kind, count, self._next, self._hash, body)
+        try:
+            written = os.write(self._descriptor, block)
+        except OSError as error:
+            raise self._failed("append to", error.strerror) from error
+        if written != len(block):
+            reason = f"the disk took {written} of {len(block)} bytes"
+            raise self._failed("append to", reason)
+        self._hash = block_hash(block)
+        self._offset += written
+        self._appended += written
+        self._ready = True
+
+    def sync(self) -> None:
+        """Everything appended so far is on disk; returns at once when it is. From any thread.
+
+        Raises JournalError when the disk fails: what was not synced by then may be lost.
+        """
+        if self._synced == self._appended and not self._failure:
+            return
+        with self._sync_lock:
+            if self._failure:
+                raise self._refusal()
+            self._sync_now()
+
+    def _sync_now(self) -> None:
+        appended = self._appended  # before the sync: what the owner appends meanwhile is not in it
+        if appended == self._synced:
+            return
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise self._failed("sync", error.strerror) from error
+        self._synced = appended
+
+    def close(self, reason: str) -> None:
+        """The journal ends in good order: a close block, on disk, and every full segment sealed.
+
+        After a failure nothing is written any more, the files are only let go.
+        """
+        if self._lock < 0:
+            return
+        try:
+            if self._ready:
+                self._append(Kind.CLOSE, 1, reason.encode())
+                self.sync()
+                sync_directory(self._directory)
+        finally:
+            with self._sync_lock:
+                self._ready = False
+                os.close(self._descriptor)
+                self._descriptor = -1
+            if self._sealer is not None:
+                self._sealer.finish()
+            os.close(self._lock)
+            self._lock = -1
+
+    def _rotate(self) -> None:
+        """The segment is full. It is synced first, so that only a last segment can ever be torn."""
+        with self._sync_lock:
+            self._sync_now()
+            full, number = self._descriptor, self._number
+            try:
+                self._begin_segment(number + 1)
+            except OSError as error:
+                raise self._failed("begin the segment after", error.strerror) from error
+            os.close(full)
+        if self._sealer is not None:
+            self._sealer.add(number)
+
+    def _begin_segment(self, number: int, first_block: bytes = b"") -> None:
+        content = segment_header(number, self._next, self._hash) + first_block
+        self._path = self._directory / file_name(number)
+        self._descriptor = create_file(self._path, content)
+        self._number = number
+        self._offset = len(content)
+        if first_block:
+            self._hash = block_hash(first_block)
+
+    def _failed(self, what: str, reason: str | None) -> JournalError:
+        """Note that the writer is done for, and why."""
+        self._ready = False
+        self._failure = f"could not {what} {self._path} at offset {self._offset}: {reason}"
+        return self._refusal()
+
+    def _refusal(self) -> JournalError:
+        if self._lock < 0:
+            return JournalError(f"the journal in {self._directory} is closed")
+        failure = self._failure or f"an append to {self._path} was interrupted"
+        return JournalError(f"{failure}; the journal takes no more, resume it after the cure")
+
+
+def _read_tail(journal: Journal) -> Cut | None:
+    """What has to be cut off the last segment; the journal then knows how it ends."""
+    try:
+        for _ in journal.tail():
+            pass
+    except DamagedAt as damage:
+        if not damage.in_last_block:
+            raise
+        size = damage.path.stat().st_size - damage.offset
+        reason = f"damaged: expected {damage.expected}, found {damage.found}"
+        return Cut(damage.path.name, damage.offset, size, reason, damage.last_sequence)
+    return journal.cut
+
+
+def _cut_off(path: Path, offset: int) -> None:
+    if offset < SEGMENT_HEADER.size:
+        path.unlink()
+    else:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, offset)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_directory(path.parent)
+
+
+def _cannot(what: str, directory: Path, error: OSError) -> JournalError:
+    return JournalError(f"cannot {what} {directory}: {error.strerror or error}")
