@@ -37,12 +37,17 @@ class PairBook:
     """One pair's book and where it stands with the venue's numbering."""
 
     def __init__(
-        self, pair: CurrencyPair, counts: FrameCounts, depth: int, snapshot_limit: int
+        self,
+        pair: CurrencyPair,
+        counts: FrameCounts,
+        wanted: list[PairBook],
+        depth: int,
+        snapshot_limit: int,
     ) -> None:
         self.pair = pair
         self.synced = False
-        self.wants_snapshot = False
-        self._asked = False  # a snapshot is on its way
+        self._wanted = wanted  # shared: the books that want a snapshot
+        self._asked = False  # it was said, and none has come yet
         self._counts = counts
         self._depth = depth
         self._limit = snapshot_limit
@@ -56,7 +61,6 @@ class PairBook:
     def restart(self) -> None:
         """A new connection: what is known may be old, what is held may have a hole."""
         self.synced = False
-        self.wants_snapshot = False
         self._asked = False
         self._kept = None
         if self._held:
@@ -65,9 +69,7 @@ class PairBook:
             self._held.clear()
 
     def request(self) -> SnapshotRequest:
-        """What to fetch, when a snapshot is wanted; it is not wanted twice."""
-        self.wants_snapshot = False
-        self._asked = True
+        """What to fetch when a snapshot is wanted."""
         return SnapshotRequest(self.pair, depth_path(self.pair, self._limit))
 
     def update(self, diff: DepthUpdate, received_ns: int) -> list[Event]:
@@ -80,7 +82,7 @@ class PairBook:
     def snapshot(self, depth: Depth, received_ns: int) -> list[Event]:
         """The events of a snapshot and of the diffs that were held for it."""
         counts = self._counts
-        self._asked = self.wants_snapshot = False
+        self._asked = False
         if self.synced and self._kept is None:
             counts.ignore("a snapshot of a book that needs none")
             return []
@@ -197,7 +199,8 @@ class PairBook:
 
     def _want_snapshot(self) -> None:
         if not self._asked:
-            self.wants_snapshot = True
+            self._asked = True
+            self._wanted.append(self)
 
     def ask_again(self) -> None:
         """What was asked for came and could not be read: ask again."""

@@ -60,8 +60,12 @@ class BinanceDecoder:
         self.pairs = tuple(dict.fromkeys(pairs))
         self.channels = tuple(wire.public(channel) for channel in dict.fromkeys(channels))
         self._counts = FrameCounts()
+        self._wanted: list[PairBook] = []  # books that want a snapshot
         self._books = (
-            {pair: PairBook(pair, self._counts, book_depth, snapshot_limit) for pair in self.pairs}
+            {
+                pair: PairBook(pair, self._counts, self._wanted, book_depth, snapshot_limit)
+                for pair in self.pairs
+            }
             if Channel.BOOK in self.channels
             else {}
         )
@@ -108,10 +112,15 @@ class BinanceDecoder:
 
     def snapshot_requests(self) -> list[SnapshotRequest]:
         """The snapshots wanted since the last call."""
-        return [book.request() for book in self._books.values() if book.wants_snapshot]
+        if not self._wanted:
+            return []
+        requests = [book.request() for book in self._wanted]
+        self._wanted.clear()
+        return requests
 
     def restart(self) -> None:
         """A new connection begins: books must be synced anew, trade ids go on."""
+        self._wanted.clear()
         for book in self._books.values():
             book.restart()
         self._silent = {name: pair for name, (pair, _) in self._streams.items()}
@@ -224,6 +233,8 @@ class BinanceDecoder:
             self._counts.reject(unreadable_reason(error), str(error), raw)
             book.ask_again()
             return []
+        if depth.T is not None:
+            return self._refuse_futures(Channel.BOOK, raw, received_ns)
         return book.snapshot(depth, received_ns)
 
     def _refusal(

@@ -109,6 +109,7 @@ class Depth(Word, frozen=True):
     lastUpdateId: Number  # noqa: N815
     bids: Levels
     asks: Levels
+    T: int | None = None  # USD-M futures only
 
 
 Body = TypeVar("Body")

@@ -1,0 +1,172 @@
+"""One websocket connection: whole messages out by callback, each stamped once with its time.
+
+picows does the protocol: it answers pings, pings when nothing comes, and checks frames. This page
+joins fragments, names the way a connection ended, and speaks in our errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import picows
+
+from millstream.errors import StreamError
+
+OnFrame: TypeAlias = Callable[[bytes, int], None]  # the message, and when it was received in ns
+
+ABNORMAL = 1006  # ended without a close frame
+_NO_CODE = 1005  # a close frame without a code
+
+_TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
+_CLOSE, _CONTINUATION = picows.WSMsgType.CLOSE, picows.WSMsgType.CONTINUATION
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """An open websocket. Made by `connect`."""
+
+    def __init__(self, transport: picows.WSTransport, listener: _Listener) -> None:
+        self._transport, self._listener = transport, listener
+        self._end = asyncio.ensure_future(_end(transport))
+
+    def send(self, message: bytes) -> None:
+        """Send one text message; nothing happens when the connection has ended."""
+        if not self._transport.is_disconnected:
+            self._transport.send(_TEXT, message)
+
+    async def ended(self) -> tuple[int, str]:
+        """Wait for the end; the websocket close code (1006: none) and the reason given."""
+        return await asyncio.shield(self._end)
+
+    async def close(self, timeout_s: float = 2.0) -> None:
+        """Say goodbye, wait a moment for the answer, then hang up."""
+        if self._end.done():
+            return
+        self._transport.send_close(picows.WSCloseCode.OK)
+        self.resume_reading()  # or the answer is never seen
+        try:
+            await asyncio.wait_for(self.ended(), timeout_s)
+        except TimeoutError:
+            self._transport.disconnect(False)
+            await self.ended()
+
+    def pause_reading(self) -> None:
+        """Read nothing more from the socket until `resume_reading`: the sender has to wait."""
+        if not self._listener.paused and not self._transport.is_disconnected:
+            self._listener.paused = True
+            self._transport.underlying_transport.pause_reading()
+            self._transport.notify_user_specific_pong_received()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if self._listener.paused and not self._transport.is_disconnected:
+            self._listener.paused = False
+            self._transport.underlying_transport.resume_reading()
+
+
+async def _end(transport: picows.WSTransport) -> tuple[int, str]:
+    try:
+        await transport.wait_disconnected()
+    except Exception as error:  # what picows found wrong, of whatever type
+        return int(getattr(error, "code", ABNORMAL)), str(error)
+    handshake: Any = transport.close_handshake
+    if handshake is None:
+        return ABNORMAL, "the connection was lost"
+    info = handshake.recv if handshake.recv is not None else handshake.sent
+    return int(info.code) or _NO_CODE, info.reason or ""
+
+
+class _Listener(picows.WSListener):
+    def __init__(self, on_frame: OnFrame, max_bytes: int) -> None:
+        self._on_frame = on_frame
+        self._max_bytes = max_bytes
+        self._fragments: list[bytes] = []
+        self._size = 0
+        self.paused = False
+
+    def on_ws_frame(self, transport: Any, frame: Any) -> None:
+        received_ns = time.time_ns()
+        kind = frame.msg_type
+        if kind == _TEXT and frame.fin and not self._fragments:
+            self._give(frame.get_payload_as_bytes(), received_ns)
+        elif kind in (_TEXT, _BINARY, _CONTINUATION):
+            self._join(transport, frame, received_ns)
+        elif kind == _CLOSE:
+            if not transport.is_close_frame_sent:
+                transport.send_close(frame.get_close_code() or picows.WSCloseCode.OK)
+            transport.disconnect()
+
+    def send_user_specific_ping(self, transport: Any) -> None:
+        # While reading is paused no pong can be seen, and its absence says nothing.
+        if self.paused:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(transport.notify_user_specific_pong_received)
+        else:
+            transport.send_ping()
+
+    def _join(self, transport: Any, frame: Any, received_ns: int) -> None:
+        """A message in fragments is one message, received when its last fragment is."""
+        if (frame.msg_type == _CONTINUATION) != bool(self._fragments):
+            transport.send_close(picows.WSCloseCode.PROTOCOL_ERROR, b"fragments out of order")
+            transport.disconnect()
+            return
+        self._fragments.append(frame.get_payload_as_bytes())
+        self._size += frame.payload_size
+        if self._size > self._max_bytes:
+            transport.send_close(picows.WSCloseCode.MESSAGE_TOO_BIG, b"message too big")
+            transport.disconnect()
+        elif frame.fin:
+            message = b"".join(self._fragments)
+            self._fragments, self._size = [], 0
+            self._give(message, received_ns)
+
+    def _give(self, message: bytes, received_ns: int) -> None:
+        try:
+            self._on_frame(message, received_ns)
+        except Exception:
+            # A callback's mistake must not end the connection, and must not be silent.
+            _log.exception("a frame's callback failed; the frame is lost: %r", message[:200])
+
+
+async def connect(
+    url: str,
+    on_frame: OnFrame,
+    *,
+    timeout_s: float = 10.0,
+    ping_idle_s: float = 10.0,
+    ping_reply_s: float = 10.0,
+    max_frame_bytes: int = 64 * 1024 * 1024,
+) -> Connection:
+    """An open connection; raises StreamError when there is none within `timeout_s`.
+
+    on_frame: called with each message and its receive time, on the event loop's thread.
+    """
+    try:
+        transport, listener = await asyncio.wait_for(
+            picows.ws_connect(
+                lambda: _Listener(on_frame, max_frame_bytes),
+                url,
+                websocket_handshake_timeout=timeout_s,
+                enable_auto_ping=True,
+                auto_ping_idle_timeout=ping_idle_s,
+                auto_ping_reply_timeout=ping_reply_s,
+                enable_auto_pong=True,
+                max_frame_size=max_frame_bytes,
+                logger_name=_log.name,
+            ),
+            timeout_s,
+        )
+    except TimeoutError:
+        raise StreamError(f"cannot connect to {url}: no answer within {timeout_s:g} s.") from None
+    except picows.WSInvalidStatusError as error:
+        status = error.response.status if error.response is not None else "an error"
+        raise StreamError(f"{url} refused the connection with HTTP status {status}.") from None
+    except (OSError, picows.WSError, ValueError) as error:
+        raise StreamError(f"cannot connect to {url}: {error}.") from None
+    if transport.is_disconnected or not isinstance(listener, _Listener):
+        raise StreamError(f"cannot connect to {url}: it hung up during the handshake.")
+    return Connection(transport, listener)
