@@ -149,12 +149,14 @@ class JournalWriter:
         return self._sealer.failure if self._sealer is not None else ""
 
     def append_events(self, body: bytes, count: int) -> int:
-        """Append a batch of `count` events as the bus carried it; the sequence of its first."""
+        """Append a batch of `count` events as the bus carried it; the sequence of its first.
+
+        An empty batch leaves nothing behind.
+        """
         first = self._next
-        if count < 1:
-            raise JournalError(f"a batch of {count} events cannot be journaled")
-        self._append(_EVENTS, count, body)
-        self._next = first + count
+        if count:
+            self._append(_EVENTS, count, body)
+            self._next = first + count
         return first
 
     def append_outputs(self, outputs: Sequence[Output]) -> None:
