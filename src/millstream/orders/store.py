@@ -1,0 +1,109 @@
+"""The order store's contract: what every keeper of orders promises.
+
+One place, outside the robots, holds every order. Whoever wants to know follows its changes.
+A keeper must hold the promises below through any crash; `tests/orders/test_store.py` runs the same
+test over each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Protocol, TypeAlias
+
+from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade, Side
+
+from .machine import OrderReport
+
+__all__ = ["Change", "OrderStore", "fill_key", "watch"]
+
+Change: TypeAlias = MyOrder | MyTrade
+
+
+class OrderStore(Protocol):
+    """Keeps every order, every fill and every change.
+
+    - A call that returned is durable: no crash loses what it did. A call that raised did nothing.
+    - Each change gets the next `revision`, when it is committed: 1, 2, 3, … without a hole.
+    - `changes` gives every change since a revision, not only the latest state, so that a follower
+      that was away misses nothing and sees nothing twice.
+    - A fill is booked once, whoever reports it how often: per exchange, pair, trade id and side (a
+      trade between two own orders has a buyer and a seller).
+    - All methods may be called from any thread.
+    """
+
+    @property
+    def revision(self) -> int:
+        """The number of the latest change; 0 in an empty store."""
+        ...
+
+    def insert(self, orders: Sequence[MyOrder]) -> list[MyOrder]:
+        """Store new orders, all or none; returns them with their revisions.
+
+        Raises DuplicateOrder, and stores nothing, when an id is in the store or twice in `orders`.
+        """
+        ...
+
+    def apply(self, reports: Sequence[OrderReport], now_ns: int) -> list[Change]:
+        """Merge reports, all or none; returns what changed, ascending by revision.
+
+        A fill comes before the order it changes. What is known already changes nothing.
+        Raises UnknownOrder, or StoreError for an impossible fill; then nothing is stored.
+        """
+        ...
+
+    def get(self, order_id: str) -> MyOrder | None:
+        """The order as it stands, or None."""
+        ...
+
+    def orders(self, robot: str | None = None, open_only: bool = False) -> list[MyOrder]:
+        """Orders as they stand, of one robot or of all (None), in the order of their insertion."""
+        ...
+
+    def trades(self, robot: str | None = None) -> list[MyTrade]:
+        """Fills, of one robot or of all (None), ascending by revision."""
+        ...
+
+    def position(self, robot: str, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
+        """What the robot's fills add up to, in base currency; negative when it sold more."""
+        ...
+
+    def changes(self, after: int, robot: str | None = None, limit: int = 1000) -> list[Change]:
+        """The first `limit` changes with a revision above `after`, ascending."""
+        ...
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        """Block until `revision` is above `after`; False when the time ran out or it was closed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; every later call raises StoreError."""
+        ...
+
+
+def fill_key(order: MyOrder, trade_id: str) -> tuple[Exchange, CurrencyPair, str, Side]:
+    """What a fill is known by, whoever reports it."""
+    return order.exchange, order.symbol, trade_id, order.side
+
+
+def watch(
+    store: OrderStore,
+    after: int,
+    robot: str | None,
+    stop: Callable[[], bool],
+    poll_s: float = 0.25,
+) -> Iterator[Change]:
+    """Every change above `after`, for ever, until `stop()` is true.
+
+    To resume without a gap, start again after the last revision that was handled.
+    stop: asked at least every `poll_s` seconds.
+    """
+    while not stop():
+        # Read first, so that a change committed after changes() has looked ends the wait at once.
+        seen = store.revision
+        changes = store.changes(after, robot)
+        for change in changes:
+            after = change.revision
+            yield change
+        if not changes:
+            store.wait(seen, poll_s)
