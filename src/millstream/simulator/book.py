@@ -1,4 +1,4 @@
-"""A small limit order book on a grid of ticks and lots: whole numbers, so that nothing is rounded."""
+"""A small limit order book in ticks and lots: whole numbers, so that nothing is rounded."""
 
 from __future__ import annotations
 

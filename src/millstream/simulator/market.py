@@ -110,6 +110,11 @@ class Market:
         }
 
     @property
+    def pairs(self) -> tuple[CurrencyPair, ...]:
+        """What is traded."""
+        return tuple(instrument.pair for instrument in self.instruments)
+
+    @property
     def streams(self) -> tuple[str, ...]:
         """Every stream there is, by the venue's names."""
         return tuple(stream for pair in self._pairs.values() for stream in pair.texts.streams)

@@ -38,6 +38,10 @@ _FLUSH_NS = 1_000_000_000
 _FLUSH_BYTES = 262_144
 
 
+class TapeCutOff(TapeError):
+    """A tape ends too early, as a killed recorder leaves it; everything before is good."""
+
+
 class TapeHeader(msgspec.Struct, frozen=True):
     """What a tape of ours says about itself."""
 
@@ -132,7 +136,7 @@ class Tape:
         except OSError as error:
             raise TapeError(f"{self.path} cannot be read: {error.strerror or error}") from error
         except EOFError:
-            raise TapeError(
+            raise TapeCutOff(
                 f"{self.path} ends in the middle of its compressed data after line {number}; "
                 "the recording was cut off, and what came before the cut was read"
             ) from None
@@ -142,7 +146,7 @@ class Tape:
             ) from error
         rest = b"".join(tail)
         if rest and self.header is not None:
-            raise TapeError(
+            raise TapeCutOff(
                 f"{self.path}, line {number + 1}: ends in the middle of a line; "
                 "the recording was cut off, and what came before the cut was read"
             )
