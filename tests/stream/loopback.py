@@ -83,7 +83,7 @@ def rest(answers: Callable[[str], tuple[int, bytes]]) -> Iterator[str]:
     """A REST server on a free port: `answers(path)` gives status and body."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             status, body = answers(self.path)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+from tests.stream.loopback import drain, until, venue
 
 from millstream.errors import ConfigError, StreamError
 from millstream.model import (
@@ -20,7 +21,6 @@ from millstream.model import (
 )
 from millstream.stream.base import StreamBase
 from millstream.stream.settings import StreamSettings
-from tests.stream.loopback import drain, until, venue
 
 QUICK = StreamSettings(first_delay_s=0.01, longest_delay_s=0.02, message_pause_s=0.0)
 TICKER = Ticker(1, Exchange.KRAKEN, CurrencyPair.BTC_USD, 0, 1.0, 2.0, 3.0, 4.0)
@@ -406,7 +406,7 @@ def test_statistics_count_frames_and_events():
 
 
 def test_a_channel_without_a_method_is_refused_at_once():
-    with pytest.raises(ConfigError, match='channel "book".*offered: ticker'):
+    with pytest.raises(ConfigError, match=r'channel "book".*offered: ticker'):
         make(KrakenLike, "", ["book"])
 
 

@@ -20,7 +20,7 @@ from millstream.exchange.decoding import Decoder, SnapshotRequest
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused, Resynced
 from millstream.stream import rest
 from millstream.stream.backoff import delay_s
-from millstream.stream.base import Link, Message, StreamBase
+from millstream.stream.base import Message, StreamBase
 from millstream.stream.seldom import Seldom
 from millstream.stream.settings import ChannelStatistics, StreamSettings
 
@@ -108,15 +108,15 @@ class VenueStream(StreamBase):
         self, channel: Channel, request: SnapshotRequest, raw: bytes, received_ns: int
     ) -> list[Event]:
         """Give a REST answer to the taps and the decoder; the events it made."""
-        for tap in self._taps:
+        for tap in self.taps:
             tap.snapshot(channel, request.pair, request.path, raw, received_ns)
         events = self._decoders[channel].feed_snapshot(request.pair, raw, received_ns)
         self.publish(channel, events)
         return events
 
-    def _statistics(self, link: Link) -> ChannelStatistics:
-        figures = super()._statistics(link)
-        counts = self._decoders[link.channel].counts
+    def _statistics(self, channel: Channel) -> ChannelStatistics:
+        figures = super()._statistics(channel)
+        counts = self._decoders[channel].counts
         return msgspec.structs.replace(
             figures,
             ignored=counts.ignored,

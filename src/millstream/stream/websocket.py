@@ -125,6 +125,8 @@ class _Listener(picows.WSListener):
             self._give(message, received_ns)
 
     def _give(self, message: bytes, received_ns: int) -> None:
+        if len(message) > self._max_bytes:
+            return  # refused by picows, which yet hands it over while it waits for the goodbye
         try:
             self._on_frame(message, received_ns)
         except Exception:
