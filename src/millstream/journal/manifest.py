@@ -18,6 +18,7 @@ class RobotEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     class_path: str  # "module:Class"
+    markets: tuple[str, ...] = ()  # "binance@btc/usdt"
     parameters: dict[str, Any]  # JSON-able, as the configuration gave them
     code_hash: str  # of the source file: another hash, another robot
     source_file: str  # its name, without the directory
