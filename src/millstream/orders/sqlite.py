@@ -103,7 +103,8 @@ class SqliteStore:
             self._revision = cast("int", latest or 0)
             robots = self._writer.execute("SELECT robot, max(revision) FROM orders GROUP BY robot")
             self._revision_of_robot = dict(cast("list[tuple[str, int]]", robots.fetchall()))
-        self._open: dict[str, MyOrder] = {order.order_id: order for order in self._read(f"{_ORDERS} {_OPEN}", ())}
+        found: list[MyOrder] = self._read(f"{_ORDERS} {_OPEN}", ())
+        self._open = {order.order_id: order for order in found}
 
     @property
     def revision(self) -> int:

@@ -1,0 +1,110 @@
+"""A venue on paper: own orders filled against the real market's events, never by the future.
+
+A request takes effect `latency_ns` after it was made. It is judged against the market as it was
+known then, and only trades received after that can fill it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from millstream.model import Book, CurrencyPair, Event, Exchange, MyOrder, Ticker, Trade
+
+from .machine import Happened, OrderReport
+from .paper_market import PaperMarket
+
+__all__ = ["PaperSettings", "PaperVenue"]
+
+
+class PaperSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the paper venue charges, and how long a request takes to reach it."""
+
+    maker_fee_bps: Decimal = Decimal(10)  # 10 bps of the notional are 0.1 %
+    taker_fee_bps: Decimal = Decimal(10)
+    latency_ns: int = 0
+
+
+class _Request(msgspec.Struct, frozen=True):
+    effective_ns: int
+    order: MyOrder | None  # None: a cancel
+    order_id: str
+
+
+class PaperVenue:
+    """A `Venue` for the gateway that holds no money and sends nothing."""
+
+    def __init__(self, settings: PaperSettings) -> None:
+        self._settings = settings
+        self._markets: dict[tuple[Exchange, CurrencyPair], PaperMarket] = {}
+        self._requests: deque[_Request] = deque()  # ascending by effective_ns
+
+    def place(self, order: MyOrder, now_ns: int) -> None:
+        """Ask for a new order."""
+        self._request(order, order.order_id, now_ns)
+
+    def cancel(self, order_id: str, now_ns: int) -> None:
+        """Ask to cancel; an order that is gone when this takes effect is left alone."""
+        self._request(None, order_id, now_ns)
+
+    def feed(self, event: Event) -> list[OrderReport]:
+        """What a market event, and the time it shows, bring about."""
+        reports: list[OrderReport] = []
+        requests = self._requests
+        if requests and requests[0].effective_ns < event.received_ns:
+            reports = self.advance(event.received_ns - 1)
+        # This runs for every event of the market, mostly without any order: then it only keeps what
+        # a later order needs to know.
+        if isinstance(event, Ticker):
+            market = self._market(event)
+            market.ticker = event
+            if market.busy:
+                market.quoted(event)
+        elif isinstance(event, Trade):
+            market = self._market(event)
+            if market.busy:
+                reports += market.traded(event)
+        elif isinstance(event, Book):
+            market = self._market(event)
+            market.book = event
+            if market.busy:
+                market.quoted(event)
+        return reports
+
+    def advance(self, now_ns: int) -> list[OrderReport]:
+        """What the requests bring about that take effect until now."""
+        reports: list[OrderReport] = []
+        while self._requests and self._requests[0].effective_ns <= now_ns:
+            request = self._requests.popleft()
+            if request.order is not None:
+                market = self._market(request.order)
+                reports += market.arrive(request.order, request.effective_ns)
+            else:
+                for market in self._markets.values():
+                    reports += market.cancel(request.order_id, request.effective_ns)
+        return reports
+
+    def recover(self, orders: Sequence[MyOrder]) -> list[OrderReport]:
+        """What became of an earlier run's orders: this venue forgot them, so they rest nowhere."""
+        return [
+            OrderReport(order.order_id, Happened.CANCELED, reason="paper venue restarted")
+            for order in orders
+        ]
+
+    def _request(self, order: MyOrder | None, order_id: str, now_ns: int) -> None:
+        effective_ns = now_ns + self._settings.latency_ns
+        if self._requests:  # a clock that was set back must not let one request overtake another
+            effective_ns = max(effective_ns, self._requests[-1].effective_ns)
+        self._requests.append(_Request(effective_ns, order, order_id))
+
+    def _market(self, about: Ticker | Trade | Book | MyOrder) -> PaperMarket:
+        key = (about.exchange, about.symbol)
+        market = self._markets.get(key)
+        if market is None:
+            settings = self._settings
+            market = PaperMarket(settings.maker_fee_bps, settings.taker_fee_bps)
+            self._markets[key] = market
+        return market

@@ -1,0 +1,225 @@
+"""One pair of the paper venue: own orders against the market as it was received.
+
+Own orders take from the quoted levels and leave the real market unmoved; what one order took is not
+there for the next one until a newer book arrives. A resting order fills only from public trades:
+one through its price fills it, one at its price only after the volume that was ahead has traded.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from decimal import Decimal
+from math import inf
+from typing import Final
+
+from millstream.model import (
+    Book,
+    Liquidity,
+    MyOrder,
+    OrderType,
+    Side,
+    Ticker,
+    TimeInForce,
+    Trade,
+)
+from millstream.model.events import Levels
+
+from .machine import Fill, Happened, OrderReport
+
+__all__ = ["PaperMarket"]
+
+_NOTHING: Final = Decimal(0)
+_BPS: Final = Decimal(10_000)
+
+
+class _Live:
+    """An own order at the venue."""
+
+    __slots__ = ("fills", "limit", "open_volume", "order", "queue_ahead", "rested_ns")
+
+    def __init__(self, order: MyOrder, rested_ns: int) -> None:
+        self.order = order
+        self.open_volume = order.open_volume
+        self.fills = 0
+        self.rested_ns = rested_ns
+        # The market's numbers are floats: both sides of a comparison are the nearest to a decimal.
+        self.limit = float(order.price) if order.price is not None else 0.0
+        self.queue_ahead: Decimal | None = None  # None: not known yet, so nothing at its price
+
+
+class PaperMarket:
+    """The market of one pair, as known, and the own orders resting in it.
+
+    Whoever feeds it sets `ticker`, and calls `quoted`, `traded`, `arrive` and `cancel` in the order
+    in which things became known.
+    """
+
+    def __init__(self, maker_fee_bps: Decimal, taker_fee_bps: Decimal) -> None:
+        self.ticker: Ticker | None = None
+        self.book: Book | None = None
+        self._fee_bps = {Liquidity.MAKER: maker_fee_bps, Liquidity.TAKER: taker_fee_bps}
+        self._taken: dict[tuple[Side, Decimal], Decimal] = {}
+        self._resting: dict[Side, list[_Live]] = {Side.BUY: [], Side.SELL: []}
+        self.busy = False  # something rests or was taken: quotes and trades concern us
+
+    def arrive(self, order: MyOrder, now_ns: int) -> list[OrderReport]:
+        """What becomes of an order that reaches the venue now."""
+        live = _Live(order, now_ns)
+        levels = self._levels(order)
+        if order.type is OrderType.MARKET and self.ticker is None and self.book is None:
+            return [self._report(live, Happened.REJECTED, now_ns, "no price is known yet")]
+        if order.post_only and levels:
+            return [self._report(live, Happened.REJECTED, now_ns, "post-only order would take")]
+        reports = [self._report(live, Happened.ACCEPTED, now_ns)]
+        there = sum((volume for _, volume in levels), _NOTHING)
+        if order.time_in_force is TimeInForce.FOK and there < live.open_volume:
+            why = f"fill or kill: {there:f} of {live.open_volume:f} could be filled"
+            return [*reports, self._report(live, Happened.EXPIRED, now_ns, why)]
+        for price, volume in levels:
+            took = min(volume, live.open_volume)
+            if took > 0:
+                self._taken[order.side, price] = (
+                    self._taken.get((order.side, price), _NOTHING) + took
+                )
+                reports.append(self._fill(live, price, took, Liquidity.TAKER, now_ns))
+        if live.open_volume > 0:
+            if order.type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC:
+                live.queue_ahead = self._queue_ahead(live)
+                # Best price first; insort keeps those of one price in the order they came.
+                insort(self._resting[order.side], live, key=_priority)
+            else:
+                why = "nothing more could be filled at once"
+                reports.append(self._report(live, Happened.EXPIRED, now_ns, why))
+        self._note_busy()
+        return reports
+
+    def cancel(self, order_id: str, now_ns: int) -> list[OrderReport]:
+        """Take a resting order out; nothing happens when it does not rest here."""
+        for resting in self._resting.values():
+            for live in resting:
+                if live.order.order_id == order_id:
+                    resting.remove(live)
+                    self._note_busy()
+                    return [self._report(live, Happened.CANCELED, now_ns, "canceled by request")]
+        return []
+
+    def quoted(self, event: Ticker | Book) -> None:
+        """A newer quote: what was taken is there again, and a queue may be known now."""
+        if isinstance(event, Book) or self.book is None:
+            self._taken.clear()
+        for side, resting in self._resting.items():
+            quotes = self._quotes(side) if resting else ()
+            for live in resting:
+                if not quotes or (live.limit - quotes[-1][0]) * side.sign < 0:
+                    break  # this quote reaches neither it nor those behind
+                if live.queue_ahead is None:
+                    live.queue_ahead = self._queue_ahead(live)
+        self._note_busy()
+
+    def traded(self, event: Trade) -> list[OrderReport]:
+        """What a public trade fills of the resting orders, all of them sharing its volume."""
+        reports: list[OrderReport] = []
+        if not 0 < event.volume < inf:
+            return reports
+        left = _exact(event.volume)
+        for side in (event.side.opposite, event.side):
+            for live in self._resting[side]:
+                beyond = (live.limit - event.price) * side.sign
+                if beyond < 0 or left <= 0:
+                    break  # those behind have worse prices
+                if live.rested_ns >= event.received_ns:
+                    continue  # this trade was known before the order was there
+                if beyond > 0:
+                    live.queue_ahead = _NOTHING
+                elif side is event.side or live.queue_ahead is None:
+                    continue  # the taker did not come to our side, or who is ahead is not known
+                passed_by = min(live.queue_ahead or _NOTHING, left)
+                live.queue_ahead = (live.queue_ahead or _NOTHING) - passed_by
+                got = min(live.open_volume, left - passed_by)
+                if got > 0:
+                    left -= got
+                    when = event.exchange_ns or event.received_ns
+                    price = live.order.price or _NOTHING
+                    reports.append(self._fill(live, price, got, Liquidity.MAKER, when))
+        if reports:
+            for side, resting in self._resting.items():
+                self._resting[side] = [live for live in resting if live.open_volume > 0]
+            self._note_busy()
+        return reports
+
+    def _note_busy(self) -> None:
+        self.busy = bool(self._taken or self._resting[Side.BUY] or self._resting[Side.SELL])
+
+    def _quotes(self, side: Side) -> Levels:
+        """One side of the market: of the book, unless the ticker is newer."""
+        if self.book is not None and (
+            self.ticker is None or self.book.received_ns >= self.ticker.received_ns
+        ):
+            return self.book.bids if side is Side.BUY else self.book.asks
+        if self.ticker is None:
+            return ()
+        if side is Side.BUY:
+            return ((self.ticker.bid_price, self.ticker.bid_volume),)
+        return ((self.ticker.ask_price, self.ticker.ask_volume),)
+
+    def _levels(self, order: MyOrder) -> list[tuple[Decimal, Decimal]]:
+        """The levels that the order's price reaches, and what own orders left of each."""
+        levels = []
+        for price, volume in self._quotes(order.side.opposite):
+            if not (0 < price < inf and 0 < volume < inf):
+                continue  # an empty side of a ticker
+            level = _exact(price)
+            if order.price is not None and (order.price - level) * order.side.sign < 0:
+                break
+            taken = self._taken.get((order.side, level), _NOTHING)
+            levels.append((level, max(_NOTHING, _exact(volume) - taken)))
+        return levels
+
+    def _queue_ahead(self, live: _Live) -> Decimal | None:
+        """The quoted volume at the order's own price; None where the quotes do not reach."""
+        sign = live.order.side.sign
+        for quotes in (self._quotes(live.order.side), self._book_side(live.order.side)):
+            for price, volume in quotes:
+                if price == live.limit:
+                    return _exact(volume)
+                if (live.limit - price) * sign > 0:
+                    return _NOTHING  # better than this level, and at none before it
+        return None
+
+    def _book_side(self, side: Side) -> Levels:
+        """The book alone, even when the ticker is newer: it reaches deeper."""
+        if self.book is None:
+            return ()
+        return self.book.bids if side is Side.BUY else self.book.asks
+
+    def _fill(
+        self, live: _Live, price: Decimal, volume: Decimal, liquidity: Liquidity, when_ns: int
+    ) -> OrderReport:
+        live.open_volume -= volume
+        live.fills += 1
+        fill = Fill(
+            trade_id=f"paper-{live.order.order_id}-{live.fills}",
+            price=price,
+            volume=volume,
+            fee=price * volume * self._fee_bps[liquidity] / _BPS,
+            fee_currency=live.order.symbol.quote,
+            liquidity=liquidity,
+            exchange_ns=when_ns,
+        )
+        return self._report(live, Happened.FILLED, when_ns, fill=fill)
+
+    @staticmethod
+    def _report(
+        live: _Live, happened: Happened, when_ns: int, reason: str = "", fill: Fill | None = None
+    ) -> OrderReport:
+        order_id = live.order.order_id
+        return OrderReport(order_id, happened, f"paper-{order_id}", fill, reason, when_ns)
+
+
+def _priority(live: _Live) -> float:
+    return -live.limit * live.order.side.sign
+
+
+def _exact(number: float) -> Decimal:
+    """The decimal a market float was written as."""
+    return Decimal(repr(number))
