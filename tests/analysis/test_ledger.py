@@ -63,8 +63,6 @@ def test_robots_and_pairs_are_kept_apart():
 @given(st.lists(st.tuples(st.sampled_from(Side), NUMBERS, NUMBERS), max_size=20), NUMBERS)
 def test_the_result_is_what_every_fill_earned_by_itself(fills, price):
     made = ledger(*(trade(*fill) for fill in fills))
-    expected = sum(
-        (side.sign * volume * (price - paid) for side, paid, volume in fills), Decimal(0)
-    )
+    earned = [side.sign * volume * (price - paid) for side, paid, volume in fills]
     results = made.result("one", {(Exchange.BINANCE, BTC): price})
     assert results.get("USDT", Decimal(0)) == sum(earned, Decimal(0))

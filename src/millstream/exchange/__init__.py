@@ -1,9 +1,16 @@
 """Each venue's tongue, one folder each, behind one door: a live stream or a pure decoder."""
 
-from millstream.exchange.decoding import Decoder, FrameCounts, Sample, SnapshotRequest
+from millstream.exchange.decoding import (
+    ACKNOWLEDGEMENT,
+    Decoder,
+    FrameCounts,
+    Sample,
+    SnapshotRequest,
+)
 from millstream.exchange.factory import decoder, get_exchange_stream
 
 __all__ = [
+    "ACKNOWLEDGEMENT",
     "Decoder",
     "FrameCounts",
     "Sample",

@@ -15,6 +15,7 @@ from millstream.model import CurrencyPair, Event
 
 MAX_SAMPLES = 10
 SAMPLE_BYTES = 200
+ACKNOWLEDGEMENT = "an acknowledgement"  # why such a frame is ignored
 
 
 class SnapshotRequest(msgspec.Struct, frozen=True):

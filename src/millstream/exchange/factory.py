@@ -14,7 +14,7 @@ from millstream.exchange.decoding import Decoder
 from millstream.model import Channel, CurrencyPair, Exchange
 
 if TYPE_CHECKING:  # a decoder alone needs no sockets
-    from millstream.stream.base import StreamBase
+    from millstream.exchange.live import VenueStream
 
 # Each venue's folder has a `stream.py` and a `decode.py`; here are the classes in them.
 VENUES: Final[dict[Exchange, tuple[str, str, str]]] = {
@@ -32,7 +32,7 @@ def get_exchange_stream(
     api_host: str = "",
     reconnect_times: int = -1,
     subscribe_args: Mapping[str, Any] | None = None,
-) -> StreamBase:
+) -> VenueStream:
     """A venue's live stream, not started yet.
 
     api_host: another websocket host than the venue's own, like "ws://127.0.0.1:9000".
@@ -53,7 +53,7 @@ def get_exchange_stream(
         reconnect_times,
         subscribe_args,
     )
-    return cast("StreamBase", stream)
+    return cast("VenueStream", stream)
 
 
 def decoder(

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from millstream.errors import ConfigError, StreamError
-from millstream.exchange.decoding import Decoder, SnapshotRequest
+from millstream.exchange.decoding import Decoder, FrameCounts, SnapshotRequest
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused, Resynced
 from millstream.stream import rest
 from millstream.stream.backoff import delay_s
@@ -77,6 +77,10 @@ class VenueStream(StreamBase):
     @abstractmethod
     def decoder(self, channel: Channel) -> Decoder:
         """A decoder for the frames of one channel."""
+
+    def counts(self) -> dict[Channel, FrameCounts]:
+        """Where every frame of each channel went."""
+        return {channel: decoder.counts for channel, decoder in self._decoders.items()}
 
     async def run_decoded(
         self,

@@ -5,13 +5,16 @@ and chance come in with the events, so the same events give the same answers, to
 journal.
 """
 
+from millstream.robot.candles import CandleBuilder
 from millstream.robot.durations import parse_duration
 from millstream.robot.group import RobotGroup
 from millstream.robot.loop import control_stream, data_stream, robo_loop, trade_stream
+from millstream.robot.prices import round_down, round_up
 from millstream.robot.robot import Robot
 from millstream.robot.setup import Market, RobotSetup
 
 __all__ = [
+    "CandleBuilder",
     "Market",
     "Robot",
     "RobotGroup",
@@ -20,5 +23,7 @@ __all__ = [
     "data_stream",
     "parse_duration",
     "robo_loop",
+    "round_down",
+    "round_up",
     "trade_stream",
 ]

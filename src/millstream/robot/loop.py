@@ -136,9 +136,14 @@ class Stream(Protocol):
 
 
 async def data_stream(streams: Sequence[Stream], stop: asyncio.Event) -> None:
-    """Run the exchanges' streams until `stop`; their observers forward to the robo endpoint."""
+    """Run the exchanges' streams until `stop`; their observers forward to the robo endpoint.
+
+    Raises what a stream raises that gives up; the others are stopped then too.
+    """
     running = [asyncio.ensure_future(stream.start()) for stream in streams]
-    await stop.wait()
+    told = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({told, *running}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
     for stream in streams:
         await stream.stop()
     await asyncio.gather(*running)

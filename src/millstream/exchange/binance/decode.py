@@ -26,6 +26,7 @@ from millstream.exchange.binance.channels import (
     trade_handler,
 )
 from millstream.exchange.decoding import (
+    ACKNOWLEDGEMENT,
     UNREADABLE,
     FrameCounts,
     SnapshotRequest,
@@ -173,7 +174,7 @@ class BinanceDecoder:
         if seen.s is not None:
             return self._raw_stream(seen, raw, received_ns)
         if bytes(seen.id):
-            self._counts.ignore("an acknowledgement")
+            self._counts.ignore(ACKNOWLEDGEMENT)
             return []
         raise WrongFrame("a frame of no known kind")
 

@@ -1,0 +1,82 @@
+"""The command line. Each command is a file of this folder, imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from millstream import __version__
+
+# name: what the list of commands says of it; the file has the same name
+COMMANDS = {
+    "demo": "Play a market to two robots, journal it, replay it, prove it equal.",
+    "run": "Run the robots of a configuration against live streams, on paper.",
+    "record": "Record an exchange's raw frames as a tape.",
+    "replay": "Replay a journal through its robots and prove it equal.",
+    "new-config": "Print a configuration to begin with, or its JSON schema.",
+}
+
+
+class _Commands(click.Group):
+    """Knows the names of its commands, and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"millstream.cli.{name}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="millstream", message="%(prog)s %(version)s")
+def millstream() -> None:
+    """Trading robots on live streams, that you can replay."""
+
+
+def main() -> None:
+    """Run a command. Exit code: 0 done, 1 not equal or not whole, 2 wrong input."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command and return its exit code; a user sees sentences, never a traceback."""
+    from millstream.errors import MillstreamError
+
+    try:
+        done: Any = millstream.main(arguments, prog_name="millstream", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.exceptions.Abort:
+        return _say("interrupted", 130)
+    except MillstreamError as error:
+        return _say(str(error), 2)
+    except BrokenPipeError:  # nobody reads what we print any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("MILLSTREAM_DEBUG"):
+            raise
+        return _say(
+            f"a fault of Millstream's own: {type(error).__name__}: {error}; "
+            "please report it with what MILLSTREAM_DEBUG=1 shows",
+            3,
+        )
+    return done if isinstance(done, int) else 0
+
+
+def _say(sentence: str, code: int) -> int:
+    click.echo(f"millstream: {sentence}", err=True)
+    return code

@@ -1,0 +1,49 @@
+"""`millstream new-config`: something to begin with."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from millstream.config import Config
+
+EXAMPLE = """\
+{
+    // Robots: each has a name of its own, a class, the markets it sees, and its parameters.
+    "robots": [
+        {
+            "name": "quoter",
+            "robot": "millstream.demo.quoter:Quoter", // or "my_robots/quoter.py:Quoter"
+            "markets": ["binance@btc/usdt"],
+            "parameters": {"volume": "0.001", "tick": "0.01", "most_position": "0.004"}
+        }
+    ],
+    "streams": [
+        {
+            "exchange": "binance",
+            "currency_pairs": ["btc/usdt"],
+            "subscribe_channels": ["ticker", "trade", "book"]
+        }
+    ],
+    // Limits in front of every order, for each robot. Leave one out: no limit.
+    "risk": {
+        "max_orders_per_second": 5,
+        "max_open_orders": 4,
+        "max_order_notional": "200",
+        "max_position_notional": "500"
+    },
+    // Orders fill against the market as it comes; nothing is sent to a venue.
+    "paper": {"maker_fee_bps": "10", "taker_fee_bps": "10", "latency_ms": 20},
+    "seed": 1
+}
+"""
+
+
+@click.command()
+@click.option("--schema", is_flag=True, help="Print the JSON schema instead.")
+def new_config(schema: bool) -> None:
+    """Print a configuration to begin with: millstream new-config > bot.json"""
+    if schema:
+        click.echo(msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Config)), indent=2))
+    else:
+        click.echo(EXAMPLE, nl=False)

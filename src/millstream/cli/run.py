@@ -1,0 +1,68 @@
+"""`millstream run`: the robots of a configuration, live, on paper."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+from time import monotonic, sleep
+
+import click
+from rich.console import Console
+
+from millstream.app import Session
+from millstream.cli.logs import log_to
+from millstream.config import load_config
+from millstream.errors import MillstreamError
+from millstream.screen import Lines, LiveScreen, Screen, View
+
+REFRESH_S = 0.2
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--seconds", type=float, help="How long. Default: until Ctrl-C.")
+@click.option("--out", type=click.Path(path_type=Path), help="The session's new folder.")
+def run(config: Path, seconds: float | None, out: Path | None) -> int:
+    """Run the robots of the configuration CONFIG against its live streams, on paper.
+
+    Orders fill against the market as it comes; nothing is sent to a venue. Ctrl-C ends the session
+    in good order; `millstream replay` proves its journal.
+    """
+    settings = load_config(config)
+    directory = out or Path("sessions") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    log_to(directory / "log.txt")
+    session = Session(settings, directory)
+    console = Console()
+    signal.signal(signal.SIGTERM, _interrupt)
+    screen: Screen = LiveScreen(console) if sys.stdout.isatty() else Lines(console)
+    reason = "the time is over"
+    try:
+        _watch(session, screen, seconds)
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    session.stop(reason)
+    session.close()
+    if session.failure():
+        raise MillstreamError(f"the session ended before its time: {session.failure()}")
+    console.print(f"the journal: {directory}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _watch(session: Session, screen: Screen, seconds: float | None) -> None:
+    view = View(session)
+    began = monotonic()
+    session.start()
+    with screen:
+        while not session.failure():
+            passed = monotonic() - began
+            if seconds is not None and passed >= seconds:
+                return
+            view.follow()
+            screen.show(view, passed / seconds if seconds else 0.0, str(session.directory))
+            sleep(REFRESH_S)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
