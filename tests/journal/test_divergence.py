@@ -1,9 +1,9 @@
 import msgspec
 import pytest
+from tests.journal.sample import checkpoint, line, order, ticker, timer, trade
 
 from millstream.journal.divergence import describe, first_difference, kind_of
 from millstream.model import CancelAll, Output, RobotFailed, StopTimer
-from tests.journal.sample import checkpoint, line, order, ticker, timer, trade
 
 
 def difference(recorded, replayed, **settings):
@@ -161,4 +161,6 @@ def test_differences_are_json():
 
 
 def test_an_output_of_another_robot_is_not_the_same():
-    assert difference([Output(1, "a", StopTimer("t"))], [Output(1, "b", StopTimer("t"))]) is not None
+    assert (
+        difference([Output(1, "a", StopTimer("t"))], [Output(1, "b", StopTimer("t"))]) is not None
+    )

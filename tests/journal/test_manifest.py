@@ -1,9 +1,9 @@
 import pytest
+from tests.journal.sample import MANIFEST
 
 from millstream.errors import JournalError
 from millstream.journal import Manifest
 from millstream.model.tags import TAGS
-from tests.journal.sample import MANIFEST
 
 
 def test_a_manifest_reads_as_it_was_written():

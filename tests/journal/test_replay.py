@@ -3,10 +3,6 @@ import os
 
 import msgspec
 import pytest
-
-from millstream.errors import JournalDamaged, JournalError
-from millstream.journal import Journal, JournalWriter, Kind, replay
-from millstream.model.codec import encode_events
 from tests.journal.sample import (
     MANIFEST,
     Quoter,
@@ -20,6 +16,10 @@ from tests.journal.sample import (
     timer,
     trade,
 )
+
+from millstream.errors import JournalDamaged, JournalError
+from millstream.journal import Journal, JournalWriter, Kind, replay
+from millstream.model.codec import encode_events
 
 
 def run(directory, handler, **settings):
@@ -156,7 +156,11 @@ def test_all_events_are_driven_but_comparing_ends_at_the_first_difference(tmp_pa
     ("change", "kind", "field"),
     [
         (lambda o: [o[0], line(6, "other"), o[2]], "log_line", "text"),
-        (lambda o: [*o[:2], checkpoint(6, b"\x81\xa8position\x06")], "checkpoint", "state.position"),
+        (
+            lambda o: [*o[:2], checkpoint(6, b"\x81\xa8position\x06")],
+            "checkpoint",
+            "state.position",
+        ),
         (lambda o: o[1:], "place_order", "missing"),
         (lambda o: o[:2], "checkpoint", "missing"),
         (lambda o: [], "place_order", "missing"),

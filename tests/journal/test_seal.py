@@ -1,10 +1,10 @@
 import os
 
 import pytest
+from tests.journal.sample import contents, small_journal
 
 from millstream.journal import seal as sealing
 from millstream.journal.seal import Sealer, seal_segment
-from tests.journal.sample import contents, small_journal
 
 
 class Crash(BaseException):
@@ -43,7 +43,7 @@ def test_a_crash_before_or_after_any_step_leaves_a_journal_that_reads_the_same(
 
     def crashing(*args, **kwargs):
         if step == "unlink" and args[0].suffix == ".part":
-            return None  # a dead process tidies nothing up
+            return  # a dead process tidies nothing up
         if not before:
             real(*args, **kwargs)
         raise Crash

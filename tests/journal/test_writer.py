@@ -13,10 +13,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from millstream.errors import JournalDamaged, JournalError
-from millstream.journal import Journal, JournalWriter, Kind
-from millstream.model.codec import decode_outputs, encode_events
 from tests.journal.sample import (
     MANIFEST,
     Quoter,
@@ -29,6 +25,10 @@ from tests.journal.sample import (
     small_journal,
     ticker,
 )
+
+from millstream.errors import JournalDamaged, JournalError
+from millstream.journal import Journal, JournalWriter, Kind
+from millstream.model.codec import decode_outputs, encode_events
 
 BODY = encode_events([ticker(1)])
 
@@ -47,7 +47,9 @@ def read_to_end(directory):
 # ---- what is written is read --------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     steps=st.lists(
         st.one_of(
@@ -354,7 +356,7 @@ def test_a_refused_write_stops_the_writer(tmp_path):
 
 
 def test_a_sync_that_fails_stops_the_writer(tmp_path, monkeypatch):
-    """After a failed fdatasync the kernel may call lost pages clean: a second try proves nothing."""
+    """After a failed fdatasync the kernel may call lost pages clean: trying again proves nothing."""
     writer = JournalWriter(tmp_path / "j", MANIFEST)
     writer.append_events(BODY, 1)
 
@@ -363,7 +365,7 @@ def test_a_sync_that_fails_stops_the_writer(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", fail)
-        with pytest.raises(JournalError, match="could not sync .*Input/output error"):
+        with pytest.raises(JournalError, match=r"could not sync .*Input/output error"):
             writer.sync()
     refuses_everything(writer)
     writer.close("cannot")
@@ -377,7 +379,7 @@ def test_a_segment_that_cannot_begin_stops_the_writer(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", fail)
-        with pytest.raises(JournalError, match="begin the segment after .*No space left"):
+        with pytest.raises(JournalError, match=r"begin the segment after .*No space left"):
             writer.append_events(BODY, 1)
     refuses_everything(writer)
     writer.close("cannot")
