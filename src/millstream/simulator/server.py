@@ -1,7 +1,10 @@
 """The simulated exchange itself: two ports on loopback, websocket and REST, in one asyncio loop.
 
 A frame goes only to the connections that are subscribed to its stream. Nothing is dropped: when a
-client reads too slowly, playing waits for it, so that memory stays bounded at any speed.
+client reads too slowly, playing waits for it, so that memory stays bounded at any speed. Sockets
+hold megabytes, so a client with one connection a channel would see its channels minutes of market
+time apart at full speed; pings, which a client answers in turn, keep them within a few hundred
+frames of each other.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ from millstream.stream.tape import TapeFrame
 _BATCH = 256  # frames between two looks at the loop
 _HIGH_WATER = 512 * 1024  # bytes a client may leave unread before playing waits
 _PROGRESS_NS = 200_000_000
+_AHEAD = 1  # batches a connection may be sent before the client answered for them
+_IN_STEP_S = 1.0  # a client that answers no ping for so long is not waited for
 _PING_S = 20
 _PONG_NS = 60_000_000_000
 _MAX_REQUEST = 64 * 1024
@@ -178,6 +183,8 @@ class ExchangeServer:
             if waiting >= _BATCH:
                 self.market_ns = frame_ns
                 await self._flush()
+                for connection in list(self._connections):
+                    await connection.keep_in_step()
                 waiting = 0
                 now_ns = clock()
             if on_progress and now_ns - told_ns >= _PROGRESS_NS:
@@ -307,6 +314,11 @@ class _Connection(picows.WSListener):
         self._server = server
         self._transport: picows.WSTransport | None = None
         self._unanswered_ns = 0  # since when pings go unanswered; 0: they do not
+        self._pings = self._pongs = 0  # the number of the last ping, of the last one answered
+        self._sent_since_ping = False
+        self._answers = True
+        self._in_step = asyncio.Event()
+        self._in_step.set()
         self._parts: list[bytes] = []  # of a message in several frames
 
     @property
@@ -323,6 +335,7 @@ class _Connection(picows.WSListener):
             # call to the system; answers and pings by picows keep their place among them.
             data = b"".join(self.outbox)
             self.outbox.clear()
+            self._sent_since_ping = True
             if not self._transport.is_disconnected:
                 self._transport.underlying_transport.write(data)
 
@@ -340,7 +353,36 @@ class _Connection(picows.WSListener):
         if now_ns - self._unanswered_ns >= _PONG_NS:
             self._transport.disconnect(False)
         else:
-            self._transport.send_ping(b"%d" % (self._server.market_ns // 1_000_000))
+            self._send_ping()
+
+    async def keep_in_step(self) -> None:
+        """Wait until the client has read all but the last batches sent to it."""
+        if not (self._sent_since_ping and self._answers):
+            return
+        self._send_ping()
+        if not self._in_step.is_set():
+            try:
+                async with asyncio.timeout(_IN_STEP_S):
+                    await self._in_step.wait()
+            except TimeoutError:
+                self._answers = False
+
+    def _send_ping(self) -> None:
+        if self._transport is None or self._transport.is_disconnected:
+            return
+        self._sent_since_ping = False
+        self._pings += 1
+        if self._pings - self._pongs > _AHEAD:
+            self._in_step.clear()
+        self._transport.send_ping(b"%d" % self._pings)
+
+    def _received_pong(self, payload: bytes) -> None:
+        self._unanswered_ns = 0
+        if payload.isdigit() and self._pongs < (number := int(payload[:18])) <= self._pings:
+            self._pongs = number
+            self._answers = True
+            if self._pings - self._pongs <= _AHEAD:
+                self._in_step.set()
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self._transport = transport
@@ -350,7 +392,7 @@ class _Connection(picows.WSListener):
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
         if kind == picows.WSMsgType.PONG:
-            self._unanswered_ns = 0
+            self._received_pong(frame.get_payload_as_bytes())
             return
         if kind == picows.WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code(), frame.get_close_message())
@@ -376,6 +418,7 @@ class _Connection(picows.WSListener):
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         self.writable.set()
+        self._in_step.set()
         self.outbox.clear()
         self._server.left(self)
 
