@@ -356,7 +356,7 @@ def test_a_refused_write_stops_the_writer(tmp_path):
 
 
 def test_a_sync_that_fails_stops_the_writer(tmp_path, monkeypatch):
-    """After a failed fdatasync the kernel may call lost pages clean: trying again proves nothing."""
+    """After a failed fdatasync the kernel may call lost pages clean: a retry proves nothing."""
     writer = JournalWriter(tmp_path / "j", MANIFEST)
     writer.append_events(BODY, 1)
 
