@@ -3,13 +3,13 @@
 `SqliteStore` is in `sqlite.py` and the thread in `service.py`: both touch the world.
 """
 
-from .desk import OrderDesk
-from .gateway import Gateway, Venue
-from .machine import Fill, Happened, OrderReport
-from .memory import MemoryStore
-from .paper import PaperSettings, PaperVenue
-from .risk import RiskBook, RiskLimits, RiskState
-from .store import Change, OrderStore, watch
+from millstream.orders.desk import OrderDesk
+from millstream.orders.gateway import Gateway, Venue
+from millstream.orders.machine import Fill, Happened, OrderReport
+from millstream.orders.memory import MemoryStore
+from millstream.orders.paper import PaperSettings, PaperVenue
+from millstream.orders.risk import RiskBook, RiskLimits, RiskState
+from millstream.orders.store import Change, OrderStore, watch
 
 __all__ = [
     "Change",

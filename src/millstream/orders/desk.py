@@ -22,10 +22,9 @@ from millstream.model import (
     Ticker,
     Trade,
 )
-
-from .machine import is_open
-from .risk import Approved, Refusal, RiskBook
-from .store import OrderStore
+from millstream.orders.machine import is_open
+from millstream.orders.risk import Approved, Refusal, RiskBook
+from millstream.orders.store import OrderStore
 
 __all__ = ["OrderDesk"]
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from millstream.model import Event, MyOrder, OrderStatus
-
-from .machine import Happened, OrderReport, is_open
-from .store import OrderStore
+from millstream.orders.machine import Happened, OrderReport, is_open
+from millstream.orders.store import OrderStore
 
 __all__ = ["Gateway", "Venue"]
 

@@ -11,9 +11,8 @@ import msgspec
 
 from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade, Side
-
-from .machine import Happened, OrderReport, changes_of, is_open
-from .store import Change, fill_key
+from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
+from millstream.orders.store import Change, fill_key
 
 __all__ = ["MemoryStore"]
 

@@ -13,9 +13,8 @@ from decimal import Decimal
 import msgspec
 
 from millstream.model import Book, CurrencyPair, Event, Exchange, MyOrder, Ticker, Trade
-
-from .machine import Happened, OrderReport
-from .paper_market import PaperMarket
+from millstream.orders.machine import Happened, OrderReport
+from millstream.orders.paper_market import PaperMarket
 
 __all__ = ["PaperSettings", "PaperVenue"]
 

@@ -23,8 +23,7 @@ from millstream.model import (
     Trade,
 )
 from millstream.model.events import Levels
-
-from .machine import Fill, Happened, OrderReport
+from millstream.orders.machine import Fill, Happened, OrderReport
 
 __all__ = ["PaperMarket"]
 

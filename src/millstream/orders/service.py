@@ -9,10 +9,9 @@ from typing import Final, Protocol
 from millstream.errors import BadMessage
 from millstream.model import Event, OrderAction, Output
 from millstream.model.codec import decode_events, decode_outputs
-
-from .desk import OrderDesk
-from .gateway import Gateway
-from .store import OrderStore
+from millstream.orders.desk import OrderDesk
+from millstream.orders.gateway import Gateway
+from millstream.orders.store import OrderStore
 
 __all__ = ["Inbox", "orders_loop"]
 

@@ -18,10 +18,9 @@ import msgspec
 from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.model.codec import batch, decode_events, encode
-
-from .machine import Happened, OrderReport, changes_of, is_open
-from .sqlite_file import Checkpointer, OwnerLock, connect, explained, prefill_log
-from .store import Change, fill_key
+from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
+from millstream.orders.sqlite_file import Checkpointer, OwnerLock, connect, explained, prefill_log
+from millstream.orders.store import Change, fill_key
 
 __all__ = ["SqliteStore"]
 

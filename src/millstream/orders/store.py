@@ -12,8 +12,7 @@ from decimal import Decimal
 from typing import Protocol, TypeAlias
 
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade, Side
-
-from .machine import OrderReport
+from millstream.orders.machine import OrderReport
 
 __all__ = ["Change", "OrderStore", "fill_key", "watch"]
 
@@ -93,17 +92,20 @@ def watch(
     stop: Callable[[], bool],
     poll_s: float = 0.25,
 ) -> Iterator[Change]:
-    """Every change above `after`, for ever, until `stop()` is true.
+    """Every change above `after`, for ever; after `stop()` what is stored by then, and no more.
 
     To resume without a gap, start again after the last revision that was handled.
     stop: asked at least every `poll_s` seconds.
     """
-    while not stop():
+    while True:
+        stopping = stop()
         # Read first, so that a change committed after changes() has looked ends the wait at once.
         seen = store.revision
         changes = store.changes(after, robot)
         for change in changes:
             after = change.revision
             yield change
+        if stopping and (not changes or after >= seen):
+            return
         if not changes:
             store.wait(seen, poll_s)
