@@ -40,7 +40,8 @@ class Slot(msgspec.Struct):
 
     state: str = "free"  # free → pending_new → working → pending_cancel → free
     order_id: str = ""
-    price: Decimal = Decimal(0)
+    price: float = 0.0
+    allowed: bool = True  # False when one more fill would take the position past its limit
 
 
 class QuoterState(msgspec.Struct):
@@ -49,6 +50,7 @@ class QuoterState(msgspec.Struct):
     buy: Slot = msgspec.field(default_factory=Slot)
     sell: Slot = msgspec.field(default_factory=Slot)
     position: Decimal = Decimal(0)
+    lean: float = 0.0  # how far both quotes are pushed back towards a flat position, of the price
     fills: int = 0
 
 
@@ -58,9 +60,9 @@ class QuoterParameters(msgspec.Struct, frozen=True):
     volume: Decimal  # of each order, in base currency
     tick: Decimal  # the price grid of the venue
     most_position: Decimal  # long or short, in base currency
-    away_bps: float = 2.0  # how far from the mid price it quotes
-    requote_bps: float = 1.0  # how far its price may be off before it moves the order
-    skew_bps: float = 2.0  # how far a full position pushes both quotes back towards zero
+    away_bps: float = 8.0  # how far from the fair price it quotes
+    requote_bps: float = 4.0  # how far its price may be off before it moves the order
+    skew_bps: float = 6.0  # how far a full position pushes both quotes back towards a flat one
 
 
 class Quoter(Robot):
@@ -75,14 +77,17 @@ class Quoter(Robot):
         """Look at the inventory now and then."""
         self.every("5s", "inventory")
 
-    def on_ticker(self, ticker: Ticker) -> list[Action]:
+    def on_ticker(self, ticker: Ticker) -> list[Action] | None:
         """Move each side towards its goal."""
-        wishes: list[Action] = []
-        for side, slot in ((Side.BUY, self.state.buy), (Side.SELL, self.state.sell)):
-            wish = self._seek(side, slot, ticker)
-            if wish is not None:
-                wishes.append(wish)
-        return wishes
+        state = self.state
+        fair = ticker.mid_price * (1 - state.lean)
+        away = fair * self.parameters.away_bps / 10_000
+        # Never at or through the other side: these orders are to rest.
+        buy = self._seek(Side.BUY, state.buy, min(fair - away, ticker.bid_price))
+        sell = self._seek(Side.SELL, state.sell, max(fair + away, ticker.ask_price))
+        if buy is None and sell is None:
+            return None
+        return [wish for wish in (buy, sell) if wish is not None]
 
     def on_my_order(self, order: MyOrder) -> None:
         """Follow what became of an order."""
@@ -94,39 +99,30 @@ class Quoter(Robot):
 
     def on_my_trade(self, trade: MyTrade) -> None:
         """Count what was bought and sold."""
-        self.state.position += trade.side.sign * trade.volume
-        self.state.fills += 1
-        self.log.info(
-            f"{trade.side} {trade.volume} at {trade.price}: position {self.state.position}"
-        )
+        state, told = self.state, self.parameters
+        state.position += trade.side.sign * trade.volume
+        state.fills += 1
+        state.lean = float(state.position / told.most_position) * told.skew_bps / 10_000
+        state.buy.allowed = state.position + told.volume <= told.most_position
+        state.sell.allowed = state.position - told.volume >= -told.most_position
+        self.log.info(f"{trade.side} {trade.volume} at {trade.price}: position {state.position}")
 
     def on_timer(self, timer: object) -> None:
         """Say how the inventory stands."""
         self.log.debug(f"position {self.state.position} after {self.state.fills} fills")
 
-    def _seek(self, side: Side, slot: Slot, ticker: Ticker) -> Action | None:
-        goal = self._goal(side, ticker)
-        if slot.state == "free" and goal is not None:
-            order = self.limit(side, goal, self.parameters.volume, post_only=True)
+    def _seek(self, side: Side, slot: Slot, goal: float) -> Action | None:
+        """One step of a slot towards an order at the goal, or towards none."""
+        if slot.state == "free" and slot.allowed:
+            rounded = round_down if side is Side.BUY else round_up
+            order = self.limit(
+                side, rounded(goal, self.parameters.tick), self.parameters.volume, post_only=True
+            )
             slot.state, slot.order_id, slot.price = "pending_new", order.order_id, goal
             return order
-        if slot.state == "working" and (goal is None or self._is_off(slot.price, goal)):
-            slot.state = "pending_cancel"
-            return self.cancel(slot.order_id)
+        if slot.state == "working":
+            off_bps = abs(slot.price - goal) / goal * 10_000
+            if not slot.allowed or off_bps > self.parameters.requote_bps:
+                slot.state = "pending_cancel"
+                return self.cancel(slot.order_id)
         return None
-
-    def _goal(self, side: Side, ticker: Ticker) -> Decimal | None:
-        """The price this side should rest at; None when the position allows no more."""
-        told = self.parameters
-        after = self.state.position + side.sign * told.volume
-        if abs(after) > told.most_position and abs(after) > abs(self.state.position):
-            return None
-        full = float(self.state.position / told.most_position)
-        fair = ticker.mid_price * (1 - full * told.skew_bps / 10_000)
-        price = fair * (1 - side.sign * told.away_bps / 10_000)
-        if side is Side.BUY:  # never at or through the other side: this order is to rest
-            return min(round_down(price, told.tick), round_down(ticker.bid_price, told.tick))
-        return max(round_up(price, told.tick), round_up(ticker.ask_price, told.tick))
-
-    def _is_off(self, price: Decimal, goal: Decimal) -> bool:
-        return abs(price - goal) * 10_000 > goal * Decimal(repr(self.parameters.requote_bps))
