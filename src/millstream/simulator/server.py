@@ -35,7 +35,8 @@ _BATCH = 256  # frames between two looks at the loop
 _HIGH_WATER = 512 * 1024  # bytes a client may leave unread before playing waits
 _PROGRESS_NS = 200_000_000
 _AHEAD = 1  # batches a connection may be sent before the client answered for them
-_IN_STEP_S = 1.0  # a client that answers no ping for so long is not waited for
+_IN_STEP_S = 10.0  # a client that stops answering is not waited for any longer than this
+_FIRST_PONG_S = 1.0  # nor than this, when it never answered
 _PING_S = 20
 _PONG_NS = 60_000_000_000
 _MAX_REQUEST = 64 * 1024
@@ -362,7 +363,7 @@ class _Connection(picows.WSListener):
         self._send_ping()
         if not self._in_step.is_set():
             try:
-                async with asyncio.timeout(_IN_STEP_S):
+                async with asyncio.timeout(_IN_STEP_S if self._pongs else _FIRST_PONG_S):
                     await self._in_step.wait()
             except TimeoutError:
                 self._answers = False
