@@ -38,7 +38,7 @@ TOUCH_THE_WORLD = {
     "config.py": "reads a file and the environment",
     "bus/publisher.py": "waits for its event loop's turn",
     "bus/zmq.py": "sockets",
-    "exchange/binance/stream.py": "a live connection",
+    "exchange/live.py": "a live connection",
     "journal/directory.py": "files",
     "journal/reader.py": "files",
     "journal/replay.py": "measures how fast it went",
@@ -59,6 +59,7 @@ TOUCH_THE_WORLD = {
     "simulator/server.py": "sockets",
     "stream/base.py": "runs connections",
     "stream/rest.py": "sockets",
+    "stream/supervisor.py": "runs connections",
     "stream/tape.py": "files",
     "stream/websocket.py": "sockets",
 }

@@ -60,9 +60,9 @@ class QuoterParameters(msgspec.Struct, frozen=True):
     volume: Decimal  # of each order, in base currency
     tick: Decimal  # the price grid of the venue
     most_position: Decimal  # long or short, in base currency
-    away_bps: float = 8.0  # how far from the fair price it quotes
-    requote_bps: float = 4.0  # how far its price may be off before it moves the order
-    skew_bps: float = 6.0  # how far a full position pushes both quotes back towards a flat one
+    away_bps: float = 4.0  # how far from the fair price it quotes
+    requote_bps: float = 2.0  # how far its price may be off before it moves the order
+    skew_bps: float = 5.0  # how far a full position pushes both quotes back towards a flat one
 
 
 class Quoter(Robot):
