@@ -51,6 +51,7 @@ class RobotSection(Section, frozen=True):
     robot: str  # "package.module:Class"
     markets: Annotated[list[str], Meta(min_length=1)]  # ["binance@btc/usdt"]
     parameters: dict[str, Any] = {}  # the robot's own
+    unguarded: bool = False  # True: seat it though its source asks for the time, chance or files
 
 
 class RiskSection(Section, frozen=True):

@@ -19,7 +19,7 @@ from millstream.journal import Manifest, RobotEntry
 from millstream.model import Exchange
 from millstream.robot import Market, RobotGroup, RobotSetup
 from millstream.robot.group import CHECKPOINT_EVERY_EVENTS
-from millstream.robot.load import code_hash, load_robot, source_file
+from millstream.robot.load import check_robot, code_hash, load_robot, source_file
 from millstream.robot.moment import RUN_ID_LETTERS
 from millstream.robot.setup import parse_parameters
 
@@ -93,6 +93,8 @@ def _entry(config: Config, number: int) -> RobotEntry:
     section = config.robots[number]
     where = f"robots[{number}]"
     robot = load_robot(section.robot)
+    if not section.unguarded:
+        check_robot(robot)
     parse_parameters(robot, section.parameters, f"{where}.parameters")
     carried = _carried(config)
     for text in section.markets:

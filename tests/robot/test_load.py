@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from millstream.demo.quoter import Quoter
-from millstream.errors import ConfigError
-from millstream.robot.load import code_hash, load_robot, source_file
+from millstream.errors import ConfigError, RobotError
+from millstream.robot.load import check_robot, code_hash, load_robot, source_file
 
 ROBOT = """
 from millstream.robot import Robot
@@ -52,3 +52,16 @@ def test_one_changed_line_changes_the_code_hash(tmp_path):
     before = code_hash(load_robot(write(tmp_path, "hello")))
     assert code_hash(load_robot(write(tmp_path, "hello"))) == before
     assert code_hash(load_robot(write(tmp_path, "hullo", "again"))) != before
+
+
+def test_a_robot_that_asks_for_the_time_is_refused_with_file_line_and_cure(tmp_path):
+    path = tmp_path / "clocked.py"
+    path.write_text(
+        "import time\n" + ROBOT.format(said="x").replace("self.log", "time.time(); self.log")
+    )
+    with pytest.raises(RobotError, match=r"clocked\.py, line 7: time\.time\(\); self\.now is"):
+        check_robot(load_robot(f"{path}:Mine"))
+
+
+def test_a_robot_that_asks_nothing_passes():
+    check_robot(Quoter)

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from millstream.errors import ConfigError
+from millstream.errors import ConfigError, RobotError
+from millstream.robot.guard import questions_to_the_world
 from millstream.robot.robot import Robot
 
 
@@ -50,6 +51,21 @@ def code_hash(robot: type[Robot]) -> str:
         except (OSError, TypeError):  # written at a prompt: there is no file to hash
             digest.update(ancestor.__qualname__.encode())
     return digest.hexdigest()
+
+
+def check_robot(robot: type[Robot]) -> None:
+    """Raise RobotError when the robot's file asks the world something. Reads the file, only."""
+    try:
+        path = Path(inspect.getfile(robot))
+        findings = questions_to_the_world(path.read_text(encoding="utf-8"))
+    except (OSError, TypeError):
+        return  # written at a prompt
+    if findings:
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        raise RobotError(
+            f"{path.name}, {findings[0]}{more}. A replay would differ; if you know better, "
+            'set "unguarded": true for this robot'
+        )
 
 
 def source_file(robot: type[Robot]) -> str:
