@@ -10,7 +10,6 @@ frames of each other.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import socket
 import time
@@ -20,26 +19,18 @@ from typing import Protocol
 import msgspec
 import picows
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from millstream.errors import ConfigError
 from millstream.model import CurrencyPair
 from millstream.simulator import binance
 from millstream.simulator.player import Schedule
+from millstream.simulator.rest import QuietServer, rest_application
+from millstream.simulator.websocket import MAX_REQUEST, SMALL_HEADERS, Connection, text_header
 from millstream.stream.tape import TapeFrame
 
 _BATCH = 256  # frames between two looks at the loop
-_HIGH_WATER = 512 * 1024  # bytes a client may leave unread before playing waits
 _PROGRESS_NS = 200_000_000
-_AHEAD = 1  # batches a connection may be sent before the client answered for them
-_IN_STEP_S = 10.0  # a client that stops answering is not waited for any longer than this
-_FIRST_PONG_S = 1.0  # nor than this, when it never answered
 _PING_S = 20
-_PONG_NS = 60_000_000_000
-_MAX_REQUEST = 64 * 1024
 
 
 class Source(Protocol):
@@ -125,7 +116,7 @@ class ExchangeServer:
         self._expect = expect
         self._host = host
         self._ports = (port, rest_port)
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         self._lanes: dict[bytes, _Lane] = {}
         self._begin = asyncio.Event()
         self._unsent = 0
@@ -145,12 +136,12 @@ class ExchangeServer:
         self._ws = await picows.ws_create_server(
             self._accept,
             sock=ws_socket,
-            max_frame_size=_MAX_REQUEST,
+            max_frame_size=MAX_REQUEST,
         )
         config = uvicorn.Config(
-            _rest(self), log_config=None, access_log=False, lifespan="off", ws="none"
+            rest_application(self), log_config=None, access_log=False, lifespan="off", ws="none"
         )
-        self._rest = _QuietServer(config)
+        self._rest = QuietServer(config)
         self._tasks = [
             asyncio.create_task(self._rest.serve(sockets=[rest_socket])),
             asyncio.create_task(self._keep_alive()),
@@ -223,12 +214,13 @@ class ExchangeServer:
         lane.count += 1
         if lane.combined:
             size = len(raw)
-            header = _SMALL_HEADERS[size] if size < _SMALL else _text_header(size)
+            small = size < len(SMALL_HEADERS)
+            header = SMALL_HEADERS[size] if small else text_header(size)
             for outbox in lane.combined:
                 outbox += (header, raw)
         if lane.bare:
             bare = binance.unwrapped(raw, stream)
-            header = _text_header(len(bare))
+            header = text_header(len(bare))
             for outbox in lane.bare:
                 outbox += (header, bare)
 
@@ -255,19 +247,19 @@ class ExchangeServer:
             for connection in list(self._connections):
                 connection.ping(time.monotonic_ns())
 
-    def _accept(self, request: picows.WSUpgradeRequest) -> _Connection | None:
+    def _accept(self, request: picows.WSUpgradeRequest) -> Connection | None:
         try:
             session = binance.Session(request.path.decode("utf-8", "replace"))
         except ValueError:
             return None  # answered with 404
-        return _Connection(session, self)
+        return Connection(session, self)
 
-    def joined(self, connection: _Connection) -> None:
+    def joined(self, connection: Connection) -> None:
         """A connection is open."""
         self._connections.add(connection)
         self.subscriptions_changed()
 
-    def left(self, connection: _Connection) -> None:
+    def left(self, connection: Connection) -> None:
         """A connection is closed."""
         self._connections.discard(connection)
         self.subscriptions_changed()
@@ -303,149 +295,6 @@ class ExchangeServer:
         return binance.exchange_info(self._source.pairs, self.market_ns // 1_000_000)
 
 
-class _Connection(picows.WSListener):
-    """One client's websocket."""
-
-    def __init__(self, session: binance.Session, server: ExchangeServer) -> None:
-        super().__init__()
-        self.session = session
-        self.outbox: list[bytes] = []
-        self.writable = asyncio.Event()
-        self.writable.set()
-        self._server = server
-        self._transport: picows.WSTransport | None = None
-        self._unanswered_ns = 0  # since when pings go unanswered; 0: they do not
-        self._pings = self._pongs = 0  # the number of the last ping, of the last one answered
-        self._sent_since_ping = False
-        self._answers = True
-        self._in_step = asyncio.Event()
-        self._in_step.set()
-        self._parts: list[bytes] = []  # of a message in several frames
-
-    @property
-    def unsent_bytes(self) -> int:
-        """What the client's socket has not taken yet."""
-        if self._transport is None or self._transport.is_disconnected:
-            return 0
-        return int(self._transport.underlying_transport.get_write_buffer_size())
-
-    def flush(self) -> None:
-        """Write what is waiting in the outbox, in one piece."""
-        if self.outbox and self._transport is not None:
-            # The frames' headers are ours (a server masks nothing), so that many frames cost one
-            # call to the system; answers and pings by picows keep their place among them.
-            data = b"".join(self.outbox)
-            self.outbox.clear()
-            self._sent_since_ping = True
-            if not self._transport.is_disconnected:
-                self._transport.underlying_transport.write(data)
-
-    def leave(self) -> None:
-        """Close, as a venue does that goes away."""
-        if self._transport is not None:
-            self._transport.send_close(picows.WSCloseCode.GOING_AWAY)
-            self._transport.disconnect(False)
-
-    def ping(self, now_ns: int) -> None:
-        """Send a ping; close when none was answered for a minute."""
-        if self._transport is None:
-            return
-        self._unanswered_ns = self._unanswered_ns or now_ns
-        if now_ns - self._unanswered_ns >= _PONG_NS:
-            self._transport.disconnect(False)
-        else:
-            self._send_ping()
-
-    async def keep_in_step(self) -> None:
-        """Wait until the client has read all but the last batches sent to it."""
-        if not (self._sent_since_ping and self._answers):
-            return
-        self._send_ping()
-        if not self._in_step.is_set():
-            try:
-                async with asyncio.timeout(_IN_STEP_S if self._pongs else _FIRST_PONG_S):
-                    await self._in_step.wait()
-            except TimeoutError:
-                self._answers = False
-
-    def _send_ping(self) -> None:
-        if self._transport is None or self._transport.is_disconnected:
-            return
-        self._sent_since_ping = False
-        self._pings += 1
-        if self._pings - self._pongs > _AHEAD:
-            self._in_step.clear()
-        self._transport.send_ping(b"%d" % self._pings)
-
-    def _received_pong(self, payload: bytes) -> None:
-        self._unanswered_ns = 0
-        if payload.isdigit() and self._pongs < (number := int(payload[:18])) <= self._pings:
-            self._pongs = number
-            self._answers = True
-            if self._pings - self._pongs <= _AHEAD:
-                self._in_step.set()
-
-    def on_ws_connected(self, transport: picows.WSTransport) -> None:
-        self._transport = transport
-        transport.underlying_transport.set_write_buffer_limits(high=_HIGH_WATER)
-        self._server.joined(self)
-
-    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        kind = frame.msg_type
-        if kind == picows.WSMsgType.PONG:
-            self._received_pong(frame.get_payload_as_bytes())
-            return
-        if kind == picows.WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code(), frame.get_close_message())
-            transport.disconnect()
-            return
-        if kind not in (
-            picows.WSMsgType.TEXT,
-            picows.WSMsgType.BINARY,
-            picows.WSMsgType.CONTINUATION,
-        ):
-            return
-        self._parts.append(frame.get_payload_as_bytes())
-        if sum(map(len, self._parts)) > _MAX_REQUEST:
-            transport.send_close(picows.WSCloseCode.MESSAGE_TOO_BIG)
-            transport.disconnect()
-        elif frame.fin:
-            text = b"".join(self._parts)
-            self._parts.clear()
-            self.flush()  # what was due before the answer goes before it
-            for reply in self.session.receive(text):
-                transport.send(picows.WSMsgType.TEXT, reply)
-            self._server.subscriptions_changed()
-
-    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
-        self.writable.set()
-        self._in_step.set()
-        self.outbox.clear()
-        self._server.left(self)
-
-    def pause_writing(self) -> None:
-        self.writable.clear()
-
-    def resume_writing(self) -> None:
-        self.writable.set()
-
-
-def _text_header(size: int) -> bytes:
-    """The head of an unmasked text frame (RFC 6455, 5.2)."""
-    if size < 126:
-        return bytes((0x81, size))
-    if size < 65_536:
-        return b"\x81\x7e" + size.to_bytes(2, "big")
-    return b"\x81\x7f" + size.to_bytes(8, "big")
-
-
-_SMALL = 1_024
-_SMALL_HEADERS = [_text_header(size) for size in range(_SMALL)]
-
-
-# ---- ports and REST -----------------------------------------------------------------------------
-
-
 def _listen(host: str, port: int, option: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -461,46 +310,3 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
         ) from error
     listener.setblocking(False)
     return listener
-
-
-class _QuietServer(uvicorn.Server):
-    """uvicorn inside a loop that is not its own: signals are its owner's business."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _rest(server: ExchangeServer) -> Starlette:
-    async def ping(request: Request) -> Response:
-        return _json(200, b"{}")
-
-    async def server_time(request: Request) -> Response:
-        return _json(200, b'{"serverTime":%d}' % (server.market_ns // 1_000_000))
-
-    async def exchange_info(request: Request) -> Response:
-        return _json(200, server.exchange_info())
-
-    async def depth(request: Request) -> Response:
-        symbol = request.query_params.get("symbol", "")
-        limit = request.query_params.get("limit", "100")
-        if not symbol:
-            message = b"Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
-            return _json(400, b'{"code":-1102,"msg":"%b"}' % message)
-        if not limit.isdecimal() or not 1 <= int(limit[:9]) <= 99_999_999:
-            message = b"Illegal characters found in parameter 'limit'."
-            return _json(400, b'{"code":-1100,"msg":"%b"}' % message)
-        return _json(*server.depth(symbol, min(int(limit[:9]), 5_000)))
-
-    return Starlette(
-        routes=[
-            Route("/api/v3/ping", ping),
-            Route("/api/v3/time", server_time),
-            Route("/api/v3/exchangeInfo", exchange_info),
-            Route("/api/v3/depth", depth),
-        ]
-    )
-
-
-def _json(status: int, body: bytes) -> Response:
-    return Response(body, status, media_type="application/json")
