@@ -36,7 +36,7 @@ from millstream.orders.service import orders_loop
 from millstream.orders.sqlite import SqliteStore
 from millstream.orders.store import OrderStore, watch
 from millstream.proof import JOURNAL
-from millstream.robot import data_stream, robo_loop, trade_stream
+from millstream.robot import control_stream, data_stream, robo_loop, trade_stream
 from millstream.roster import describe, seat_robots
 
 log = logging.getLogger(__name__)
@@ -65,12 +65,12 @@ class Session:
         )
         self.store = open_store(config.order_store, directory)
         self.bus = Bus()
-        self._robo_endpoint = config.robo_endpoint
 
-        robo = self.bus.receiver(config.robo_endpoint)
-        market, wishes = (
-            self.bus.receiver(f"{config.orders_endpoint}-{name}") for name in ("events", "wishes")
-        )
+        robo = self.bus.receiver(config.bus.robo)
+        market = self.bus.receiver(config.bus.market)
+        wishes = self.bus.receiver(config.bus.wishes)
+        control = self.bus.receiver(config.bus.control)
+        self._control_endpoint, self._robo_endpoint = control.endpoint, robo.endpoint
         self.publisher = EventPublisher(
             [self.bus.sender(robo.endpoint), self.bus.sender(market.endpoint)],
             time_ns,
@@ -107,7 +107,10 @@ class Session:
             time_ns, self._ended.is_set,
         )  # fmt: skip
         self._trades = _Part("trades", trade_stream, changes, self.bus.sender(robo.endpoint))
-        self._parts = (self._robots, self._orders, self._trades, self._data)
+        self._control = _Part(
+            "control", control_stream, control, self.bus.sender(robo.endpoint), self._ended.is_set
+        )
+        self._parts = (self._robots, self._orders, self._trades, self._control, self._data)
 
     # ---- life -----------------------------------------------------------------------------------
 
@@ -120,20 +123,26 @@ class Session:
         """What made a part end before its time; "" while all is well."""
         return next((f"{part.name}: {part.error}" for part in self._parts if part.error), "")
 
+    def command(self, command: str, robot: str = "", *, who: str, why: str) -> None:
+        """Give a robot a command, or all of them: pause, resume, stop, start, or its own word."""
+        sender = self.bus.sender(self._control_endpoint)
+        sender.send(encode_events([Control(time_ns(), robot, command, {}, who, why)]))
+        sender.close()
+
     def stop(self, reason: str) -> None:
         """End in good order: the feed, the robots, the orders, the journal.
 
         Each is given ten seconds. The order store stays readable until `close`.
         """
-        robo = self.bus.sender(self._robo_endpoint)
         self._data.stop()
-        robo.send(encode_events([Control(time_ns(), "", "stop", {}, "millstream", reason)]))
+        self.command("stop", who="millstream", why=reason)
         self._wait_for(lambda: all(s.standing in ("stopped", "failed") for s in self.robots.seats))
         self._ended.set()
         self._orders.join(PATIENCE_S)
+        self._control.join(PATIENCE_S)
         self._all_told.set()
         self._trades.join(PATIENCE_S)
-        robo.send(encode_events([SessionEnd(time_ns(), reason)]))
+        self.bus.sender(self._robo_endpoint).send(encode_events([SessionEnd(time_ns(), reason)]))
         self._robots.join(PATIENCE_S)
         if not self._robots.is_alive():
             self.journal.close(reason)

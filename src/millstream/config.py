@@ -79,6 +79,15 @@ class JournalSection(Section, frozen=True):
     compress: bool = True
 
 
+class BusSection(Section, frozen=True):
+    """Where the parts meet: inproc:// in one process, ipc:// or tcp://127.0.0.1:PORT across."""
+
+    robo: str = "inproc://robo"  # everything a robot hears of
+    market: str = "inproc://market"  # market events for the gateway
+    wishes: str = "inproc://wishes"  # the robots' wishes for orders
+    control: str = "inproc://control"  # commands to robots
+
+
 class Config(Section, frozen=True):
     """A whole session."""
 
@@ -86,8 +95,7 @@ class Config(Section, frozen=True):
     streams: Annotated[list[StreamSection], Meta(min_length=1)]
     seed: int = 1  # of the robots' own random numbers
     order_store: str = "sqlite:orders.sqlite"
-    robo_endpoint: str = "inproc://robo"
-    orders_endpoint: str = "inproc://orders"
+    bus: BusSection = BusSection()
     risk: RiskSection = RiskSection()
     paper: PaperSection = PaperSection()
     journal: JournalSection = JournalSection()

@@ -120,7 +120,7 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(arguments, sentence, tmp_pa
         (("streams", 0, "subscribe_args", {"speed": 1}), "subscribe_args"),
         (("order_store", "postgres:x"), 'order_store: "postgres:x" is not "sqlite:FILE"'),
         (("seeed", 1), 'there is no key "seeed". Did you mean "seed"?'),
-        (("robo_endpoint", "tcp://0.0.0.0:5555"), "the bus listens on this machine only"),
+        (("bus", {"robo": "tcp://0.0.0.0:5555"}), "the bus listens on this machine only"),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration_is_one_sentence_and_exit_code_2(tmp_path, change, sentence):

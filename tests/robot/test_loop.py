@@ -6,6 +6,7 @@ import pytest
 from tests.robot.test_group import Counter, Fragile, setup
 
 from millstream.model import (
+    Control,
     CurrencyPair,
     Exchange,
     LogLine,
@@ -16,7 +17,7 @@ from millstream.model import (
     Timer,
 )
 from millstream.model.codec import decode_events, decode_outputs, encode_events
-from millstream.robot import RobotGroup, robo_loop, trade_stream
+from millstream.robot import RobotGroup, control_stream, robo_loop, trade_stream
 
 SECOND = 1_000_000_000
 BTC = CurrencyPair.BTC_USDT
@@ -139,6 +140,22 @@ def test_the_trade_stream_forwards_each_change():
     changes = [ticker(1), ticker(2)]
     trade_stream(iter(changes), Robo())
     assert sent == changes
+
+
+def test_the_control_stream_forwards_commands_and_nothing_else(caplog):
+    sent = []
+
+    class Robo:
+        def send(self, body):
+            sent.append(body)
+
+    command = encode_events([Control(1, "one", "pause", {}, "ann", "lunch")])
+    batches = [command, b"rubbish", encode_events([ticker(1)]), None]
+    receiver = Receiver(batches)
+    control_stream(receiver, Robo(), lambda: not receiver.batches)
+    assert sent == [command]
+    assert "cannot be read" in caplog.text
+    assert "only commands may come here" in caplog.text
 
 
 @pytest.mark.parametrize("empty", [encode_events([])])

@@ -19,7 +19,7 @@ from millstream.model import (
     AnyEvent,
     CancelAll,
     CancelOrder,
-    Event,
+    Control,
     LogLine,
     Output,
     PlaceOrder,
@@ -33,6 +33,7 @@ from millstream.robot.timers import Timers
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT_MS = 1_000
+CONTROL_WAIT_MS = 50
 _WISHES = (PlaceOrder, CancelOrder, CancelAll)
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -149,10 +150,24 @@ async def data_stream(streams: Sequence[Stream], stop: asyncio.Event) -> None:
     await asyncio.gather(*running)
 
 
-def control_stream(commands: Iterable[Event], robo: Sender) -> None:
-    """Forward commands to the robo endpoint, each as it comes, until there are no more."""
-    for command in commands:
-        robo.send(encode_events([command]))
+def control_stream(commands: Receiver, robo: Sender, stop: Callable[[], bool]) -> None:
+    """Forward batches of commands to the robo endpoint, each as it comes, until `stop()`.
+
+    What is not a batch of `Control` events is logged and left out: nobody else may speak here.
+    """
+    while not stop():
+        body = commands.receive(CONTROL_WAIT_MS)
+        if body is None:
+            continue
+        try:
+            foreign = [event for event in decode_events(body) if not isinstance(event, Control)]
+        except BadMessage as error:
+            log.error("a command that cannot be read was left out: %s", error)
+            continue
+        if foreign:
+            log.error("only commands may come here; left out: %r", foreign[0])
+            continue
+        robo.send(body)
 
 
 def trade_stream(changes: Iterable[AnyEvent], robo: Sender) -> None:
