@@ -163,11 +163,12 @@ def _trade_of(order: MyOrder, fill: Fill, now_ns: int) -> MyTrade:
     )
 
 
-# An average is a quotient of 28 digits, from which the exact cost so far is found again by rounding
-# to 26: real costs have fewer digits. So the average does not depend on the order of the fills.
-_EXACT: Final = Context(prec=80)
-_AVERAGE: Final = Context(prec=28)
-_COST: Final = Context(prec=26)
+# An average is a quotient of 34 digits (as many as a decimal128 holds), from which the exact cost
+# so far is found again by rounding to 32: real costs have fewer. So the order in which fills came
+# leaves no trace in it.
+_EXACT: Final = Context(prec=100)
+_AVERAGE: Final = Context(prec=34)
+_COST: Final = Context(prec=32)
 _NOTHING: Final = Decimal(0)
 
 

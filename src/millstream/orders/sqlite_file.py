@@ -40,8 +40,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreError(
-            f"order store {path}: this is not a sound SQLite file ({error}); restore a copy, or "
-            "move it away to start an empty store"
+            f"order store {path}: this is not a sound SQLite file ({_line(error)}); restore a "
+            "copy, or move it away to start an empty store"
         ) from error
     except apsw.BusyError as error:
         raise StoreError(
@@ -65,6 +65,10 @@ def explained(path: Path) -> Iterator[None]:
             f"order store {path}: reading or writing failed ({error}); check the disk, then start "
             "again"
         ) from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 class OwnerLock:

@@ -1,0 +1,146 @@
+import logging
+from decimal import Decimal
+
+import msgspec
+import pytest
+from tests.orders.sample import book, filled, order, report, ticker, trade, wish
+
+from millstream.model import (
+    CancelAll,
+    CancelOrder,
+    CurrencyPair,
+    LogLine,
+    OrderStatus,
+    Output,
+    Side,
+)
+from millstream.orders import Happened, MemoryStore, OrderDesk, RiskBook, RiskLimits
+
+S = OrderStatus
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+def desk(store, **limits):
+    return OrderDesk(store, RiskBook(RiskLimits(**limits)))
+
+
+def test_a_wish_becomes_a_stored_intent(store):
+    desk(store).handle([wish("a1", Side.SELL, "0.5", "99")], 7)
+    expected = order("a1", Side.SELL, "0.5", "99", S.INTENT)
+    assert store.orders() == [msgspec.structs.replace(expected, received_ns=7, revision=1)]
+
+
+def test_a_refused_wish_is_stored_too_so_that_its_robot_hears_of_it(store):
+    desk(store, max_order_notional=Decimal(50)).handle([wish("a1")], 7)
+    (stored,) = store.changes(0, "quoter")
+    assert stored.status is S.REJECTED
+    assert stored.reason == "risk: the order is worth 100 USDT, the limit is 50"
+
+
+def test_a_batch_is_stored_by_one_insert_in_its_order():
+    inserted = []
+
+    class Counting(MemoryStore):
+        def insert(self, orders):
+            inserted.append([one.order_id for one in orders])
+            return super().insert(orders)
+
+    desk(Counting()).handle([wish("a1"), wish("a2"), wish("b1", robot="other")], 7)
+    assert inserted == [["a1", "a2", "b1"]]
+
+
+def test_a_replayed_wish_is_ignored_with_a_line_in_the_log(store, caplog):
+    caplog.set_level(logging.INFO)
+    one = desk(store)
+    one.handle([wish("a1")], 7)
+    one.handle([wish("a1", volume="9"), wish("a2"), wish("a2", volume="9")], 8)
+    assert [(o.order_id, o.volume) for o in store.orders()] == [("a1", 1), ("a2", 1)]
+    assert caplog.text.count("is stored already") == 2
+
+
+def test_a_replayed_wish_does_not_count_towards_the_rate(store):
+    one = desk(store, max_orders_per_second=2)
+    one.handle([wish("a1"), wish("a1"), wish("a1"), wish("a2")], 7)
+    assert [o.status for o in store.orders()] == [S.INTENT, S.INTENT]
+
+
+@pytest.mark.parametrize("order_id", ["", "a" * 19, "a-1", "ä"])
+def test_an_order_id_that_no_venue_takes_is_ignored_with_an_error(store, caplog, order_id):
+    desk(store).handle([wish(order_id)], 7)
+    assert store.orders() == []
+    assert "is not 1 to 18 letters and digits" in caplog.text
+
+
+def test_orders_of_one_batch_count_as_open_for_those_behind_them(store):
+    desk(store, max_open_orders=2).handle([wish(f"a{i}") for i in range(3)], 7)
+    assert [o.status for o in store.orders()] == [S.INTENT, S.INTENT, S.REJECTED]
+
+
+def test_the_position_counts(store):
+    store.insert([order("a0")])
+    store.apply([filled("a0", volume="1")], 2)
+    one = desk(store, max_position_volume=Decimal(1))
+    one.handle([wish("a1"), wish("a2", Side.SELL)], 7)
+    assert [o.status for o in store.orders()][1:] == [S.REJECTED, S.INTENT]
+
+
+def test_an_order_in_doubt_blocks_its_exposure(store):
+    store.insert([order("a0")])
+    store.apply([report("a0", Happened.UNKNOWN)], 2)
+    desk(store, max_position_volume=Decimal(1)).handle([wish("a1")], 7)
+    assert store.get("a1").status is S.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("event", "price"),
+    [
+        (ticker(1, bid=100.0, ask=102.0), "101.0"),
+        (trade(1, 77.5, 1.0), "77.5"),
+        (book(1, [(10.0, 1.0)], [(12.0, 1.0)]), "11.0"),
+    ],
+)
+def test_a_market_order_is_judged_by_the_latest_price_of_its_pair(store, event, price):
+    one = desk(store, max_order_notional=Decimal(price) - Decimal("0.01"))
+    one.handle([wish("a1", price=None)], 7)
+    one.observe([ticker(0), ticker(0, symbol=CurrencyPair.ETH_USDT), event])
+    one.handle([wish("a2", price=None)], 8)
+    reasons = [o.reason for o in store.orders()]
+    assert "no price of BTC/USDT is known" in reasons[0]
+    assert f"is worth {price} USDT" in reasons[1]
+
+
+def test_a_cancel_of_an_own_open_order_is_passed_on_once(store):
+    store.insert([order("a1")])
+    cancel = Output(1, "quoter", CancelOrder("a1"))
+    assert desk(store).handle([cancel, cancel], 7) == ["a1"]
+
+
+def test_a_cancel_of_an_unknown_foreign_or_ended_order_is_logged_and_ignored(store, caplog):
+    caplog.set_level(logging.INFO)
+    store.insert([order("a1", robot="other"), order("a2", status=S.REJECTED)])
+    wishes = [Output(1, "quoter", CancelOrder(i)) for i in ("a1", "a2", "a3")]
+    assert desk(store).handle(wishes, 7) == []
+    assert caplog.text.count("not open or not its own") == 3
+
+
+def test_cancel_all_means_this_robots_open_orders_of_the_pair(store):
+    eth = CurrencyPair.ETH_USDT
+    store.insert([order("a1"), order("a2", symbol=eth), order("b1", robot="other")])
+    one = desk(store)
+    assert one.handle([Output(1, "quoter", CancelAll(eth))], 7) == ["a2"]
+    assert one.handle([Output(1, "quoter", CancelAll())], 7) == ["a1", "a2"]
+
+
+def test_a_batch_is_taken_in_its_order(store):
+    cancels = desk(store).handle([wish("a1"), Output(1, "quoter", CancelAll()), wish("a2")], 7)
+    assert cancels == ["a1"]
+    assert [o.order_id for o in store.orders()] == ["a1", "a2"]
+
+
+def test_what_is_no_order_wish_is_left_alone(store):
+    assert desk(store).handle([Output(1, "quoter", LogLine("info", "hello"))], 7) == []
+    assert store.revision == 0
