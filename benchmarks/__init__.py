@@ -1,0 +1,1 @@
+"""The speed table: each figure beside a rival in the same run. `make bench`."""
