@@ -10,43 +10,28 @@ import threading
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import apsw
 import msgspec
 
 from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
-from millstream.model.codec import batch, decode_events, encode
+from millstream.model.codec import batch, decode_events
 from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
-from millstream.orders.sqlite_file import Checkpointer, OwnerLock, connect, explained, prefill_log
+from millstream.orders.rows import SCHEMA, Row, change_row, order_row, text, trade_row, update_row
+from millstream.orders.sqlite_file import (
+    BUSY_MS,
+    Checkpointer,
+    OwnerLock,
+    connect,
+    explained,
+    prefill_log,
+)
 from millstream.orders.store import Change, fill_key
 
 __all__ = ["SqliteStore"]
 
-_SCHEMA: Final = """
-CREATE TABLE changes (
-    revision INTEGER PRIMARY KEY, kind TEXT, order_id TEXT, robot TEXT,
-    body BLOB  -- the MyOrder or MyTrade, encoded
-);
-CREATE TABLE orders (
-    order_id TEXT PRIMARY KEY, robot TEXT, exchange TEXT, symbol TEXT, side TEXT, type TEXT,
-    time_in_force TEXT, post_only INTEGER, price TEXT, volume TEXT, status TEXT,
-    filled_volume TEXT, average_price TEXT, venue_id TEXT, reason TEXT, received_ns INTEGER,
-    revision INTEGER,  -- of the latest change
-    inserted INTEGER   -- the revision of the first
-) WITHOUT ROWID;
-CREATE TABLE trades (
-    revision INTEGER PRIMARY KEY, robot TEXT, order_id TEXT, exchange TEXT, symbol TEXT,
-    side TEXT, price TEXT, volume TEXT, fee TEXT, fee_currency TEXT, liquidity TEXT,
-    exchange_ns INTEGER, received_ns INTEGER, trade_id TEXT,
-    UNIQUE (exchange, symbol, trade_id, side)
-);
-CREATE TABLE positions (
-    robot TEXT, exchange TEXT, symbol TEXT, volume TEXT,
-    PRIMARY KEY (robot, exchange, symbol)
-) WITHOUT ROWID;
-"""
 _INSERT_ORDER: Final = "INSERT INTO orders VALUES (" + ",".join("?" * 18) + ")"
 _INSERT_CHANGE: Final = "INSERT INTO changes VALUES (?, ?, ?, ?, ?)"
 _INSERT_TRADE: Final = "INSERT INTO trades VALUES (" + ",".join("?" * 14) + ")"
@@ -63,7 +48,6 @@ _OPEN: Final = """
 WHERE status IN ('intent', 'sent', 'working', 'partial', 'unknown') ORDER BY inserted"""
 _TRADES: Final = "SELECT body FROM trades JOIN changes USING (revision)"
 
-_Row: TypeAlias = tuple[Any, ...]
 _C = TypeVar("_C", MyOrder, Change)
 
 
@@ -78,10 +62,11 @@ class SqliteStore:
         self._path = Path(path)
         self._owner = OwnerLock(self._path)
         try:
-            self._writer = connect(self._path, _SCHEMA)
+            self._writer = connect(self._path, SCHEMA)
             prefill_log(self._path)
             # Whoever reads much reads beside the writer, and neither waits for the other.
             self._reader = apsw.Connection(str(self._path))
+            self._reader.set_busy_timeout(BUSY_MS)
             self._writing = threading.Lock()
             self._reading = threading.Lock()
             self._changed = threading.Condition()
@@ -119,7 +104,7 @@ class SqliteStore:
                 for revision, order in enumerate(orders, first)
             ]
             try:
-                self._writer.executemany(_INSERT_ORDER, map(_order_row, stored))
+                self._writer.executemany(_INSERT_ORDER, map(order_row, stored))
             except apsw.ConstraintError as error:
                 raise DuplicateOrder(
                     f"order {self._first_duplicate(orders)} is in the store already; nothing of "
@@ -152,7 +137,7 @@ class SqliteStore:
                     changed = msgspec.structs.replace(changed, revision=first + len(changes))
                     merged[changed.order_id] = changed
                     changes.append(changed)
-            self._writer.executemany(_UPDATE_ORDER, map(_update_row, merged.values()))
+            self._writer.executemany(_UPDATE_ORDER, map(update_row, merged.values()))
             return changes
 
         return self._transact(work)
@@ -230,7 +215,7 @@ class SqliteStore:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 changes = work(self._revision + 1)
-                self._writer.executemany(_INSERT_CHANGE, map(_change_row, changes))
+                self._writer.executemany(_INSERT_CHANGE, map(change_row, changes))
                 self._writer.execute("COMMIT")
             except BaseException as error:
                 if isinstance(error, apsw.IOError):
@@ -273,10 +258,10 @@ class SqliteStore:
         return self._writer.execute(_HAS_FILL, key).get is not None
 
     def _book(self, trade: MyTrade) -> None:
-        self._writer.execute(_INSERT_TRADE, _trade_row(trade))
+        self._writer.execute(_INSERT_TRADE, trade_row(trade))
         key = (trade.robot, str(trade.exchange), str(trade.symbol))
         position = self._position(key) + trade.volume * trade.side.sign
-        self._writer.execute(_SET_POSITION, (*key, _text(position)))
+        self._writer.execute(_SET_POSITION, (*key, text(position)))
 
     def _position(self, key: tuple[str, str, str]) -> Decimal:
         volume = self._writer.execute(_POSITION, key).get
@@ -290,72 +275,8 @@ class SqliteStore:
             before.add(order.order_id)
         return order.order_id
 
-    def _read(self, sql: str, args: _Row) -> list[Any]:
+    def _read(self, sql: str, args: Row) -> list[Any]:
         with self._reading, explained(self._path):
             self._check_usable()
             bodies = [row[0] for row in self._reader.execute(sql, args)]
         return cast("list[Any]", decode_events(batch(bodies)))
-
-
-def _order_row(order: MyOrder) -> _Row:
-    return (
-        order.order_id,
-        order.robot,
-        str(order.exchange),
-        str(order.symbol),
-        str(order.side),
-        str(order.type),
-        str(order.time_in_force),
-        order.post_only,
-        _text(order.price),
-        _text(order.volume),
-        str(order.status),
-        _text(order.filled_volume),
-        _text(order.average_price),
-        order.venue_id,
-        order.reason,
-        order.received_ns,
-        order.revision,
-        order.revision,
-    )
-
-
-def _update_row(order: MyOrder) -> _Row:
-    return (
-        str(order.status),
-        _text(order.filled_volume),
-        _text(order.average_price),
-        order.venue_id,
-        order.reason,
-        order.received_ns,
-        order.revision,
-        order.order_id,
-    )
-
-
-def _trade_row(trade: MyTrade) -> _Row:
-    return (
-        trade.revision,
-        trade.robot,
-        trade.order_id,
-        str(trade.exchange),
-        str(trade.symbol),
-        str(trade.side),
-        _text(trade.price),
-        _text(trade.volume),
-        _text(trade.fee),
-        trade.fee_currency,
-        str(trade.liquidity),
-        trade.exchange_ns,
-        trade.received_ns,
-        trade.trade_id,
-    )
-
-
-def _change_row(change: Change) -> _Row:
-    kind = "order" if isinstance(change, MyOrder) else "trade"
-    return (change.revision, kind, change.order_id, change.robot, encode(change))
-
-
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else format(number, "f")  # never 1E-7

@@ -24,13 +24,13 @@ import apsw
 
 from millstream.errors import StoreError
 
-__all__ = ["Checkpointer", "OwnerLock", "connect", "explained", "prefill_log"]
+__all__ = ["BUSY_MS", "Checkpointer", "OwnerLock", "connect", "explained", "prefill_log"]
 
 APPLICATION_ID: Final = 0x4D53_5452  # "MSTR"; `file` and a hex dump show it
 SCHEMA_VERSION: Final = 1
 LOG_BYTES: Final = 4 << 20  # the log's length from the start
 CHECKPOINT_PAGES: Final = 500  # of 4 KiB: half of it, so that it is rarely outgrown
-_BUSY_MS: Final = 1000
+BUSY_MS: Final = 1000
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def connect(path: Path, schema: str) -> apsw.Connection:
     with explained(path):
         connection = apsw.Connection(str(path))
         try:
-            connection.set_busy_timeout(_BUSY_MS)
+            connection.set_busy_timeout(BUSY_MS)
             if connection.readonly("main"):
                 raise apsw.ReadOnlyError("opened read-only")
             _recognise(connection, path, schema)
