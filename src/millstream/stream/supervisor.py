@@ -271,8 +271,9 @@ class Supervisor:
         finally:
             stopped = not task.done()
             stop.cancel()
-            task.cancel()
-            await asyncio.wait((task,))
+            while not task.done():  # a coroutine may swallow one cancellation
+                task.cancel()
+                await asyncio.wait((task,), timeout=5.0)
         return None if stopped or task.cancelled() else task.result()
 
 

@@ -49,7 +49,8 @@ class Connection:
         self._transport.send_close(picows.WSCloseCode.OK)
         self.resume_reading()  # or the answer is never seen
         try:
-            await asyncio.wait_for(self.ended(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self.ended()
         except TimeoutError:
             self._transport.disconnect(False)
             await self.ended()
@@ -87,6 +88,10 @@ class _Listener(picows.WSListener):
         self._fragments: list[bytes] = []
         self._size = 0
         self.paused = False
+        self.transport: picows.WSTransport | None = None
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        self.transport = transport
 
     def on_ws_frame(self, transport: Any, frame: Any) -> None:
         received_ns = time.time_ns()
@@ -147,10 +152,12 @@ async def connect(
 
     on_frame: called with each message and its receive time, on the event loop's thread.
     """
+    listener = _Listener(on_frame, max_frame_bytes)
     try:
-        transport, listener = await asyncio.wait_for(
-            picows.ws_connect(
-                lambda: _Listener(on_frame, max_frame_bytes),
+        # picows itself hangs up on a silent handshake; our own limit is for all before it.
+        async with asyncio.timeout(timeout_s + 0.5):
+            transport, _ = await picows.ws_connect(
+                lambda: listener,
                 url,
                 websocket_handshake_timeout=timeout_s,
                 enable_auto_ping=True,
@@ -159,9 +166,7 @@ async def connect(
                 enable_auto_pong=True,
                 max_frame_size=max_frame_bytes,
                 logger_name=_log.name,
-            ),
-            timeout_s,
-        )
+            )
     except TimeoutError:
         raise StreamError(f"cannot connect to {url}: no answer within {timeout_s:g} s.") from None
     except picows.WSInvalidStatusError as error:
@@ -169,6 +174,10 @@ async def connect(
         raise StreamError(f"{url} refused the connection with HTTP status {status}.") from None
     except (OSError, picows.WSError, ValueError) as error:
         raise StreamError(f"cannot connect to {url}: {error}.") from None
-    if transport.is_disconnected or not isinstance(listener, _Listener):
+    except asyncio.CancelledError:
+        if listener.transport is not None:  # it had just been opened
+            listener.transport.disconnect(False)
+        raise
+    if listener.transport is None or transport.is_disconnected:
         raise StreamError(f"cannot connect to {url}: it hung up during the handshake.")
     return Connection(transport, listener)

@@ -97,6 +97,8 @@ class BinanceDecoder:
         except IndexError:
             handler = None
         try:
+            if not raw.isascii():
+                raw.decode()  # fields that nobody reads must be text, too
             return (handler or self._other)(raw, received_ns)
         except UNREADABLE as error:
             self._counts.reject(unreadable_reason(error), str(error), raw)
