@@ -157,13 +157,17 @@ class LiveScreen(Quiet):
 
     def show(self, view: View, done: float, note: str) -> None:
         """Draw it anew."""
-        self._live.update(
-            Group(
-                Panel(_progress(done, note), title="millstream", title_align="left"),
-                self._streams(view),
-                _robots(view),
-                _orders(view),
-            )
+        self._live.update(self.drawn(view, done, note))
+
+    def drawn(self, view: View, done: float, note: str) -> RenderableType:
+        """The whole screen."""
+        return Group(
+            Panel(_progress(done, note), title="millstream", title_align="left"),
+            self._streams(view),
+            "",
+            _robots(view),
+            "",
+            _orders(view),
         )
 
     def __enter__(self) -> LiveScreen:
