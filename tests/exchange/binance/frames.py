@@ -52,8 +52,13 @@ def data_of(frame: bytes) -> bytes:
 
 def diff(first, last, bids=(), asks=(), symbol="btcusdt", **more) -> bytes:
     data = {
-        "e": "depthUpdate", "E": 1000 + last, "s": symbol.upper(), "U": first, "u": last,
-        "b": [_text(level) for level in bids], "a": [_text(level) for level in asks],
+        "e": "depthUpdate",
+        "E": 1000 + last,
+        "s": symbol.upper(),
+        "U": first,
+        "u": last,
+        "b": [_text(level) for level in bids],
+        "a": [_text(level) for level in asks],
         **more,
     }
     return json.dumps({"stream": f"{symbol}@depth@100ms", "data": data}).encode()

@@ -1,0 +1,45 @@
+"""One door to every venue."""
+
+import subprocess
+import sys
+
+import pytest
+
+from millstream.errors import UnknownName
+from millstream.exchange import Decoder, decoder, get_exchange_stream
+from millstream.model import Channel, CurrencyPair, Exchange
+
+
+@pytest.mark.parametrize("exchange", [Exchange.BINANCE, "binance", "Binance"])
+@pytest.mark.parametrize("pair", [CurrencyPair.BTC_USDT, "btc/usdt"])
+@pytest.mark.parametrize("channel", [Channel.TICKER, "ticker"])
+def test_names_and_members_are_the_same(exchange, pair, channel):
+    assert isinstance(decoder(exchange, [pair], [channel]), Decoder)
+    stream = get_exchange_stream(exchange, [pair], [channel])
+    assert (stream.exchange, stream.currency_pairs) == (Exchange.BINANCE, [CurrencyPair.BTC_USDT])
+    assert stream.subscribe_channels == [Channel.TICKER]
+
+
+@pytest.mark.parametrize("call", [decoder, get_exchange_stream])
+@pytest.mark.parametrize(
+    ("exchange", "words"),
+    [(Exchange.KRAKEN, "kraken.*offered now: binance"), ("binanse", 'Did you mean "binance"')],
+)
+def test_a_venue_we_have_not_is_one_sentence_with_those_we_have(call, exchange, words):
+    with pytest.raises(UnknownName, match=words):
+        call(exchange, ["btc/usd"], ["ticker"])
+
+
+def test_settings_reach_the_decoder():
+    made = decoder("binance", ["btc/usdt"], ["candle"], candle_interval="5m")
+    made.feed(b'{"stream":"btcusdt@kline_1m","data":{}}', 1)
+    assert made.counts.ignored == 1
+
+
+def test_a_decoder_loads_no_sockets():
+    code = (
+        "import sys; from millstream.exchange import decoder; "
+        "decoder('binance', ['btc/usdt'], ['ticker']); "
+        "sys.exit('picows' in sys.modules or 'asyncio' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0
