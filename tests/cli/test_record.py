@@ -1,0 +1,48 @@
+"""Record a market, then play what was recorded."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.test_cli import millstream
+from tests.venue import simulated_exchange
+
+
+def record(exchange, out, *arguments):
+    return millstream(
+        "record", out, "--host", exchange["ws"], "--rest-host", exchange["rest"], *arguments
+    )
+
+
+def test_what_was_recorded_plays_and_replays(tmp_path):
+    tape = tmp_path / "market.tape.gz"
+    with simulated_exchange("--market-seconds", 120, "--speed", 20) as exchange:
+        pairs = "btc/usdt,eth/usdt"
+        done = record(exchange, tape, "--seconds", 3, "--pairs", pairs, "--json")
+    recorded = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert recorded["frames"] > 1_000
+    assert set(recorded["channels"]) == {"ticker", "trade", "book", "candle"}
+    done = millstream("demo", "--tape", tape, "--speed", "max", "--json", "--out", tmp_path / "out")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert report["replay"]["equal"]
+    assert (report["malformed"], report["gaps"]) == (0, 0)
+    assert report["events"]["Book"] > 0
+    assert report["snapshots"] == 2
+    # the tape holds the answers to our subscriptions too, which are nobody's frames to play
+    assert report["frames"] >= recorded["frames"] - 10
+
+
+def test_a_recording_without_a_frame_says_so(tmp_path):
+    nowhere = {"ws": "ws://127.0.0.1:1", "rest": "http://127.0.0.1:1"}
+    done = record(nowhere, tmp_path / "tape", "--seconds", 0.5)
+    assert done.returncode == 1
+    assert "0 frames" in done.stdout
+
+
+def test_a_tape_is_not_written_over(tmp_path):
+    (tmp_path / "tape").write_text("mine")
+    done = millstream("record", tmp_path / "tape", "--seconds", 1)
+    assert done.returncode == 2
+    assert "is there already; choose another name" in done.stderr
