@@ -71,7 +71,8 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
 
     frames: int  # of the market, REST snapshots among them; acknowledgements are counted apart
     events: dict[str, int]  # by type, as the streams gave them out
-    snapshots: int  # frames that were REST snapshots of a book
+    snapshots: int  # of these: REST snapshots of a book
+    unused_snapshots: int  # REST answers that came too early or too late; not counted as frames
     acknowledgements: int  # answers to our subscriptions
     ignored: int  # frames that said nothing new: updates older than their snapshot
     refused: int
@@ -182,7 +183,10 @@ def _drain(session: Session, venue: VenueProcess) -> None:
 def _received(session: Session) -> int:
     """Frames of the market that have come, acknowledgements not counted."""
     counts = [count for stream in session.streams for count in stream.counts().values()]
-    return sum(count.frames - count.snapshots - _acknowledged(count) for count in counts)
+    return sum(
+        count.frames - count.snapshots - count.unused_snapshots - _acknowledged(count)
+        for count in counts
+    )
 
 
 def _acknowledged(count: FrameCounts) -> int:
@@ -209,10 +213,12 @@ def _report(
     for count in counts:
         events.update(count.events)
     acknowledged = sum(map(_acknowledged, counts))
+    unused = sum(count.unused_snapshots for count in counts)
     return DemoReport(
-        frames=sum(count.frames for count in counts) - acknowledged,
+        frames=sum(count.frames for count in counts) - acknowledged - unused,
         events=dict(sorted(events.items())),
         snapshots=sum(count.snapshots for count in counts),
+        unused_snapshots=unused,
         acknowledgements=acknowledged,
         ignored=sum(count.ignored for count in counts) - acknowledged,
         refused=sum(count.refused for count in counts),

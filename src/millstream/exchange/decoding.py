@@ -42,6 +42,7 @@ class FrameCounts:
 
     frames: int = 0  # everything fed, snapshots included
     snapshots: int = 0  # REST snapshots that were taken in
+    unused_snapshots: int = 0  # REST snapshots that came too early, too late or for nobody
     buffered: int = 0  # held until a snapshot comes; each becomes one of the others later
     ignored: int = 0  # understood and of no use: acknowledgements, updates older than the snapshot
     refused: int = 0  # the venue refused a subscription, or the frame is another venue's
@@ -57,7 +58,7 @@ class FrameCounts:
     resynced: int = 0
     refusals: int = 0  # Refused events
 
-    reasons: dict[str, int] = field(default_factory=dict)  # of ignored, refused and malformed
+    reasons: dict[str, int] = field(default_factory=dict)  # of whatever was of no use
     samples: list[Sample] = field(default_factory=list)  # the first few refused and malformed
 
     @property
@@ -71,6 +72,7 @@ class FrameCounts:
         return (
             self.produced
             + self.snapshots
+            + self.unused_snapshots
             + self.buffered
             + self.ignored
             + self.refused
@@ -96,6 +98,11 @@ class FrameCounts:
         """Count frames that were understood and are of no use."""
         self.ignored += frames
         self.reasons[reason] = self.reasons.get(reason, 0) + frames
+
+    def pass_over(self, reason: str) -> None:
+        """Count a REST snapshot that could not be used."""
+        self.unused_snapshots += 1
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     def refuse(self, reason: str, detail: str, raw: bytes) -> None:
         """Count a refusal, or a frame that belongs to another venue."""

@@ -84,17 +84,17 @@ class PairBook:
         counts = self._counts
         self._asked = False
         if self.synced and self._kept is None:
-            counts.ignore("a snapshot of a book that needs none")
+            counts.pass_over("a snapshot of a book that needs none")
             return []
         oldest = self._kept or self._held
         if oldest and depth.lastUpdateId + 1 < oldest[0].U:
-            counts.ignore("a snapshot older than the first update held")
+            counts.pass_over("a snapshot older than the first update held")
             self._want_snapshot()
             return []
         fresh = OrderBook()
         fresh.load(depth.bids, depth.asks)
         if fresh.crossed:
-            counts.ignore("a snapshot that is crossed")
+            counts.pass_over("a snapshot that is crossed")
             self._want_snapshot()
             return []
         counts.snapshots += 1

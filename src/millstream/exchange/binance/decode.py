@@ -212,14 +212,14 @@ class BinanceDecoder:
             return self._snapshot(waiting[0], raw, raw, received_ns)
         if waiting:
             raise WrongFrame("a snapshot of one of several pairs, without saying of which")
-        self._counts.ignore("a snapshot of a book that needs none")
+        self._counts.pass_over("a snapshot of a book that needs none")
         return []
 
     def _taped_snapshot(self, path: str, data: bytes, raw: bytes, received_ns: int) -> list[Event]:
         symbol = parse_qs(urlsplit(path).query).get("symbol", [""])[0]
         pair = self._by_symbol.get(symbol)
         if pair is None or pair not in self._books:
-            self._counts.ignore("a snapshot of a pair without a book")
+            self._counts.pass_over("a snapshot of a pair without a book")
             return []
         return self._snapshot(pair, data, raw, received_ns)
 
@@ -228,7 +228,7 @@ class BinanceDecoder:
     ) -> list[Event]:
         book = self._books.get(pair)
         if book is None:
-            self._counts.ignore("a snapshot of a pair without a book")
+            self._counts.pass_over("a snapshot of a pair without a book")
             return []
         try:
             depth = _depth(data)
