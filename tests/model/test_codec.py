@@ -138,7 +138,8 @@ def test_the_numbers_of_tags_are_what_journals_already_hold():
     assert TAGS == {
         "ticker.1": 1, "trade.1": 2, "book.1": 3, "candle.1": 4,
         "connected.1": 10, "disconnected.1": 11, "gap.1": 12, "stale.1": 13, "resynced.1": 14,
-        "refused.1": 15, "my_order.1": 20, "my_trade.1": 21, "timer.1": 30, "control.1": 31,
+        "refused.1": 15, "my_order.1": 20, "my_trade.1": 21, "my_order_batch.1": 22,
+        "timer.1": 30, "control.1": 31,
         "session_end.1": 32, "place_order.1": 40, "cancel_order.1": 41, "cancel_all.1": 42,
         "set_timer.1": 43, "stop_timer.1": 44, "log_line.1": 45, "checkpoint.1": 46,
         "robot_failed.1": 47, "output.1": 60,

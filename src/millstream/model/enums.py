@@ -101,6 +101,9 @@ class OrderType(_Named):
 
     MARKET = 1
     LIMIT = 2
+    STOP = 3  # becomes a market order at its stop price
+    STOP_LIMIT = 4
+    OTHER = 9  # a kind that only its venue knows; seen on orders that others placed
 
 
 class TimeInForce(_Named):

@@ -160,7 +160,11 @@ class Refused(StreamEvent, frozen=True, tag=tag("refused.1")):
 
 
 class MyOrder(Event, frozen=True, tag=tag("my_order.1")):
-    """An own order, whole, as the order store holds it after a change."""
+    """An own order, whole: as the order store holds it, or as a venue's private stream tells it.
+
+    A private stream knows neither robot nor revision: they are "" and 0. An order that carries no
+    client id of ours has order_id "".
+    """
 
     exchange: Exchange
     symbol: CurrencyPair
@@ -201,6 +205,14 @@ class MyTrade(Event, frozen=True, tag=tag("my_trade.1")):
     liquidity: Liquidity
     exchange_ns: int
     revision: int
+    synthetic: bool = False  # derived from an order's change: the venue sends no fills
+
+
+class MyOrderBatch(Event, frozen=True, tag=tag("my_order_batch.1")):
+    """Every open order of the account on a venue: it overwrites whatever was known before."""
+
+    exchange: Exchange
+    orders: tuple[MyOrder, ...]
 
 
 # ---- time and people ----------------------------------------------------------------------------
@@ -243,6 +255,7 @@ AnyEvent: TypeAlias = (
     | Refused
     | MyOrder
     | MyTrade
+    | MyOrderBatch
     | Timer
     | Control
     | SessionEnd

@@ -25,6 +25,7 @@ TAGS: Final[dict[str, int]] = {
     # own orders
     "my_order.1": 20,
     "my_trade.1": 21,
+    "my_order_batch.1": 22,
     # time and people
     "timer.1": 30,
     "control.1": 31,

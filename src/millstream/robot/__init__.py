@@ -9,9 +9,10 @@ from millstream.robot.candles import CandleBuilder
 from millstream.robot.durations import parse_duration
 from millstream.robot.group import RobotGroup
 from millstream.robot.loop import control_stream, data_stream, robo_loop, trade_stream
+from millstream.robot.market import Market
 from millstream.robot.prices import round_down, round_up
 from millstream.robot.robot import Robot
-from millstream.robot.setup import Market, RobotSetup
+from millstream.robot.setup import RobotSetup
 
 __all__ = [
     "CandleBuilder",

@@ -30,6 +30,7 @@ from millstream.model import (
     LogLine,
     MarketEvent,
     MyOrder,
+    MyOrderBatch,
     MyTrade,
     Output,
     PlaceOrder,
@@ -75,6 +76,7 @@ _CALLBACKS: dict[type[Event], str] = {
     Refused: "on_refused",
     MyOrder: "on_my_order",
     MyTrade: "on_my_trade",
+    MyOrderBatch: "on_my_order_batch",
     Timer: "on_timer",
     Control: "on_control",
 }
@@ -163,6 +165,10 @@ class RobotGroup:
         match event:
             case MyOrder() | MyTrade() | Timer():
                 self._ask_one(event.robot, event, outputs)
+            case MyOrderBatch():
+                for seat in self._seats.values():
+                    if any(market.exchange is event.exchange for market in seat.robot.markets):
+                        self._ask_seat(seat, event, outputs)
             case StreamEvent():
                 for seat in self._seats.values():
                     if seat.standing == "running" and _concerns(event, seat.robot):

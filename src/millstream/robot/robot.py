@@ -21,6 +21,7 @@ from millstream.model import (
     Gap,
     LogLine,
     MyOrder,
+    MyOrderBatch,
     MyTrade,
     OrderType,
     PlaceOrder,
@@ -36,8 +37,8 @@ from millstream.model import (
     Trade,
 )
 from millstream.robot.durations import parse_duration
+from millstream.robot.market import Market
 from millstream.robot.moment import Moment
-from millstream.robot.setup import Market
 
 Answer: TypeAlias = Action | Iterable[Action] | None
 
@@ -186,6 +187,9 @@ class Robot:
 
     def on_my_trade(self, trade: MyTrade) -> Answer:
         """One of its own orders was filled, wholly or in part."""
+
+    def on_my_order_batch(self, batch: MyOrderBatch) -> Answer:
+        """Every open order of the account on one of its venues: it overwrites what was known."""
 
     def on_timer(self, timer: Timer) -> Answer:
         """A timer it asked for went off."""

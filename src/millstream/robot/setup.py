@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from millstream.errors import ConfigError, UnknownName, did_you_mean
-from millstream.model import CurrencyPair, Exchange
-
-if TYPE_CHECKING:
-    from millstream.robot.robot import Robot
-
-
-class Market(msgspec.Struct, frozen=True, array_like=True):
-    """A pair on an exchange, written "binance@btc/usdt"."""
-
-    exchange: Exchange
-    symbol: CurrencyPair
-
-    @staticmethod
-    def parse(text: str) -> Market:
-        """The market written as exchange@pair; raises UnknownName."""
-        exchange, at, pair = text.partition("@")
-        if not at:
-            raise UnknownName(f'"{text}" is not a market; write exchange@pair: "binance@btc/usdt"')
-        return Market(Exchange.parse(exchange), CurrencyPair.parse(pair))
-
-    def __str__(self) -> str:
-        return f"{self.exchange}@{str(self.symbol).lower()}"
+from millstream.errors import ConfigError, did_you_mean
+from millstream.robot.market import Market
+from millstream.robot.robot import Robot
 
 
 class RobotSetup(msgspec.Struct, frozen=True):

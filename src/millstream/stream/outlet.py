@@ -22,6 +22,7 @@ from millstream.model import (
     Exchange,
     Gap,
     MyOrder,
+    MyOrderBatch,
     MyTrade,
     Refused,
     Resynced,
@@ -40,6 +41,7 @@ QUEUES: dict[type[Event], str] = {
     Candle: "candle_queue",
     MyOrder: "my_order_queue",
     MyTrade: "my_trade_queue",
+    MyOrderBatch: "my_order_batch_queue",
     **dict.fromkeys((Connected, Disconnected, Gap, Stale, Resynced, Refused), "health_queue"),
 }
 
