@@ -29,6 +29,9 @@ from millstream.robot.robot import NoParameters
 from millstream.robot.setup import RobotSetup
 
 PAIRS = ("btc/usdt", "eth/usdt", "sol/usdt")
+QUEUE_MESSAGES = (
+    20_000  # room for the whole flood: every event is to reach the robot, none conflated
+)
 
 
 class Seen(msgspec.Struct):
@@ -36,7 +39,7 @@ class Seen(msgspec.Struct):
     last_price: float = 0.0
 
 
-def counting_robot(count: int, delays_us: list[float], done: Callable[[], None]) -> type[Robot]:
+def counting_robot(count: int, delays_us: list[float], done: Callable[[], object]) -> type[Robot]:
     """A robot that counts, keeps the last price, and says when it has seen them all.
 
     It also reads the clock when the frames carry the time they were sent at. No robot may do that;
@@ -69,10 +72,9 @@ async def run(url: str, count: int, folder: Path) -> dict[str, object]:
     journal = JournalWriter(folder, manifest())
     stream = get_exchange_stream("binance", PAIRS, ["ticker"], api_host=url)
     with Bus() as bus:
-        robo, wishes = bus.receiver("inproc://robo"), bus.receiver("inproc://wishes")
-        publisher = EventPublisher(
-            [bus.sender(robo.endpoint)], time.time_ns, stream.pause_reading, stream.resume_reading
-        )
+        robo = bus.receiver("inproc://robo", QUEUE_MESSAGES)
+        wishes = bus.receiver("inproc://wishes")
+        publisher = EventPublisher([bus.sender(robo.endpoint, QUEUE_MESSAGES)], time.time_ns)
         stream.bind_observer(publisher)
         thread = threading.Thread(
             target=robo_loop,
