@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from io import TextIOWrapper
 from pathlib import Path
 
-from millstream.errors import ConfigError
+
+class _SessionLog(logging.FileHandler):
+    """Begins its file, and the session's folder, with the first line there is."""
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
 
 
 def log_to(path: Path) -> None:
-    """Send every log line of Millstream to a file. Raises ConfigError when it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path)
-    except OSError as error:
-        raise ConfigError(f"cannot write in {path.parent}: {error.strerror or error}") from None
+    """Send every log line of Millstream to a file."""
+    handler = _SessionLog(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     root = logging.getLogger("millstream")
     root.addHandler(handler)
