@@ -1,7 +1,7 @@
 """What the benchmarks feed: frames of Binance spot, generated or recorded, and their events.
 
-The generated market is seeded, so every machine measures the same bytes. The recording is a real
-hour of btcusdt; it is not part of this repository and is left out where it is not at hand.
+The generated market is seeded, so every machine measures the same bytes. The recording is
+six minutes of btcusdt; it is not part of this repository and is left out where it is not at hand.
 """
 
 from __future__ import annotations
