@@ -72,3 +72,4 @@ class DataPart(Part):
             deadline = monotonic() + PATIENCE_S
             while self._publisher.waiting and monotonic() < deadline:
                 await asyncio.sleep(0.005)
+            self._publisher.close()

@@ -85,19 +85,15 @@ def test_every_follower_gets_the_same_bytes():
 
 def test_a_full_follower_slows_nobody_and_gets_every_trade_later():
     slow, fast = Follower(room=1), Follower()
-    told = []
 
     async def scene():
-        publisher = EventPublisher(
-            [slow, fast], lambda: 0, lambda: told.append("full"), lambda: told.append("room")
-        )
+        publisher = EventPublisher([slow, fast], lambda: 0)
         for number in range(5):
             publisher.put_nowait(trade(number))
             publisher.put_nowait(ticker(number))
             await asyncio.sleep(0)
         assert len(fast.events) == 10
         assert len(slow.events) == 2
-        assert told == ["full"]
         slow.room = 100
         while publisher.waiting:
             await asyncio.sleep(0.005)
@@ -107,4 +103,42 @@ def test_a_full_follower_slows_nobody_and_gets_every_trade_later():
     trades = [event for event in slow.events if isinstance(event, Trade)]
     assert trades == [trade(number) for number in range(5)]
     assert slow.events[-1] == ticker(4)
+
+
+def test_a_feed_that_is_paused_when_full_arrives_whole_and_goes_on_when_there_is_room():
+    slow = Follower(room=1)
+    told = []
+
+    async def scene():
+        publisher = EventPublisher(
+            [slow], lambda: 0, lambda: told.append("full"), lambda: told.append("room")
+        )
+        for number in range(5):
+            publisher.put_nowait(ticker(number))
+            await asyncio.sleep(0)
+        assert told == ["full"]
+        slow.room = 100
+        while publisher.waiting:
+            await asyncio.sleep(0.005)
+        assert publisher.conflated == 0
+
+    run(scene)
+    assert slow.events == [ticker(number) for number in range(5)]
     assert told == ["full", "room"]
+
+
+def test_nothing_is_sent_once_it_is_closed():
+    slow = Follower(room=0)
+
+    async def scene():
+        publisher = EventPublisher([slow], lambda: 0)
+        publisher.put_nowait(trade(1))
+        await asyncio.sleep(0)
+        publisher.close()
+        slow.room = 10
+        await asyncio.sleep(0.02)
+        publisher.put_nowait(trade(2))
+        await asyncio.sleep(0)
+
+    run(scene)
+    assert slow.events == []

@@ -16,10 +16,14 @@ CAPACITY_EVENTS = 100_000
 
 
 class Backlog:
-    """Events waiting for one follower, in order."""
+    """Events waiting for one follower, in order.
 
-    def __init__(self, capacity: int = CAPACITY_EVENTS) -> None:
+    conflate: False where the feed is paused instead, so that everything arrives.
+    """
+
+    def __init__(self, capacity: int = CAPACITY_EVENTS, conflate: bool = True) -> None:
         self._capacity = capacity
+        self._conflate = conflate
         self._waiting: dict[Hashable, Event] = {}
         self._count = 0  # makes a key for what never conflates
         self._dropped: dict[Exchange, int] = {}
@@ -59,9 +63,9 @@ class Backlog:
             self._waiting[key] = event
 
     def _key(self, event: Event) -> Hashable:
-        if isinstance(event, (Ticker, Book)):
+        if self._conflate and isinstance(event, (Ticker, Book)):
             return type(event), event.exchange, event.symbol
-        if isinstance(event, Candle) and not event.closed:
+        if self._conflate and isinstance(event, Candle) and not event.closed:
             return Candle, event.exchange, event.symbol, event.interval, event.open_ns
         self._count += 1
         return self._count

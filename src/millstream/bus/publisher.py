@@ -29,8 +29,8 @@ class Follower(Protocol):
 class EventPublisher:
     """Publishes events in batches to any number of followers. Belongs to one event loop.
 
-    on_full and on_room are called when a follower falls behind and when all have caught up: a local
-    feed may be paused there instead of being conflated.
+    on_full and on_room are called when a follower falls behind and when all have caught up. A local
+    feed may be paused and resumed there: then nothing is conflated, and everything arrives.
     """
 
     def __init__(
@@ -40,13 +40,14 @@ class EventPublisher:
         on_full: Callable[[], None] | None = None,
         on_room: Callable[[], None] | None = None,
     ) -> None:
-        self._outlets = [(follower, Backlog()) for follower in followers]
+        conflate = on_full is None
+        self._outlets = [(follower, Backlog(conflate=conflate)) for follower in followers]
         self._clock_ns = clock_ns
         self._on_full = on_full
         self._on_room = on_room
         self._pending: list[Event] = []
         self._scheduled = False
-        self._behind = False
+        self._retry: asyncio.TimerHandle | None = None  # set while a follower is behind
         self.published = 0
         # an observer has one queue a channel; ours are all the same one
         self.ticker_queue = self.trade_queue = self.book_queue = self.candle_queue = self
@@ -67,8 +68,14 @@ class EventPublisher:
         """Send what is pending, and what followers that were behind still lack."""
         self._scheduled = False
         self._send_pending()
-        if self._behind:
+        if self._retry is not None:
             self._catch_up()
+
+    def close(self) -> None:
+        """Send nothing more: the followers' sockets are about to close."""
+        self._outlets = []
+        if self._retry is not None:
+            self._retry.cancel()
 
     @property
     def conflated(self) -> int:
@@ -99,12 +106,13 @@ class EventPublisher:
                 self._fall_behind()
 
     def _fall_behind(self) -> None:
-        if self._behind:
-            return
-        self._behind = True
-        if self._on_full is not None:
-            self._on_full()
-        asyncio.get_running_loop().call_later(RETRY_S, self.flush)
+        if self._retry is None:
+            self._retry_soon()
+            if self._on_full is not None:
+                self._on_full()
+
+    def _retry_soon(self) -> None:
+        self._retry = asyncio.get_running_loop().call_later(RETRY_S, self.flush)
 
     def _catch_up(self) -> None:
         for follower, backlog in self._outlets:
@@ -113,9 +121,11 @@ class EventPublisher:
                 if not follower.offer(encode_events(events)):
                     backlog.put_back(events)
                     break
+        assert self._retry is not None
+        self._retry.cancel()
         if any(len(backlog) for _, backlog in self._outlets):
-            asyncio.get_running_loop().call_later(RETRY_S, self.flush)
+            self._retry_soon()
             return
-        self._behind = False
+        self._retry = None
         if self._on_room is not None:
             self._on_room()

@@ -51,15 +51,17 @@ class Receiver:
     def __init__(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
         self.endpoint = endpoint  # with the port that was really bound
         self._socket = socket
+        self._timeout_ms = -1
 
     def receive(self, timeout_ms: int) -> bytes | None:
         """The next message, or None when none came within `timeout_ms`."""
         socket = self._socket
+        if timeout_ms != self._timeout_ms:
+            self._timeout_ms = timeout_ms
+            socket.rcvtimeo = timeout_ms
         try:
-            return socket.recv(zmq.NOBLOCK)
+            return socket.recv()
         except zmq.Again:
-            if timeout_ms and socket.poll(timeout_ms):
-                return socket.recv(zmq.NOBLOCK)
             return None
 
     def close(self) -> None:

@@ -145,18 +145,25 @@ class RobotGroup:
 
     def handle(self, sequence: int, event: AnyEvent) -> list[Output]:
         """What the robots answer to one event, in the order of the robots."""
-        moment = self._moment
-        moment.begin(sequence, event.received_ns)
+        moment = self._moment  # set in place: this runs a million times a second in a replay
+        moment.sequence, moment.now_ns, moment.orders = sequence, event.received_ns, 0
         outputs: list[Output] = []
         if not self._started:
             self._start(outputs)
-        if isinstance(event, MarketEvent):
-            routes = self._routes[type(event)]
-            for exchange, seat, callback in routes.get(event.symbol, ()):
-                if exchange is event.exchange and seat.standing == "running":
-                    self._ask(seat, callback, event, outputs)
-        else:
+        routes = self._routes.get(type(event))
+        if routes is None:
             self._handle_other(event, outputs)
+        else:
+            market: MarketEvent = event  # type: ignore[assignment]  # only these have routes
+            for exchange, seat, callback in routes.get(market.symbol, ()):
+                if exchange is market.exchange:
+                    try:
+                        answer = callback(event)
+                    except Exception as error:  # a robot's code may raise anything
+                        self._add(seat, self._fail(seat, error), outputs)
+                    else:
+                        if answer is not None or seat.robot._said:
+                            self._take(seat, answer, outputs)
         if not sequence % self._checkpoint_every:
             self._checkpoint(outputs)
         return outputs
@@ -191,6 +198,7 @@ class RobotGroup:
         if seat is None:
             return
         seat.standing = STANDINGS[seat.standing].get(event.command, seat.standing)
+        self._reroute()
         if event.command == "stop" and seat.standing == "stopped":
             outputs.append(Output(self._moment.sequence, name, CancelAll()))
         self._ask_seat(seat, event, outputs)
@@ -208,17 +216,25 @@ class RobotGroup:
     def _ask(
         self, seat: Seat, callback: Callable[[Any], Answer], event: Any, outputs: list[Output]
     ) -> None:
-        robot = seat.robot
         try:
             answer = callback(event)
-            if answer is None and not robot._said:
-                return
+        except Exception as error:  # a robot's code may raise anything
+            self._add(seat, self._fail(seat, error), outputs)
+        else:
+            self._take(seat, answer, outputs)
+
+    def _take(self, seat: Seat, answer: Answer, outputs: list[Output]) -> None:
+        """Add what a robot answered; it fails when that is no answer."""
+        try:
             answered = self._actions(seat, answer)
-        except Exception as error:  # a robot's code is not ours: whatever it raises stops it alone
+        except Exception as error:  # a generator runs only here
             answered = self._fail(seat, error)
-        sequence = self._moment.sequence
-        outputs.extend([Output(sequence, robot.name, body) for body in answered])
-        robot._said.clear()
+        self._add(seat, answered, outputs)
+
+    def _add(self, seat: Seat, answered: list[OutputBody], outputs: list[Output]) -> None:
+        sequence, name = self._moment.sequence, seat.robot.name
+        outputs.extend([Output(sequence, name, body) for body in answered])
+        seat.robot._said.clear()
 
     def _actions(self, seat: Seat, answer: Answer) -> list[OutputBody]:
         if answer is None:
@@ -254,11 +270,12 @@ class RobotGroup:
             outputs.append(Output(self._moment.sequence, name, Checkpoint(state_hash, state)))
 
     def _reroute(self) -> None:
+        """Market events go to the robots that are running."""
         self._routes = {kind: {} for kind in (Ticker, Trade, Book, Candle)}
         for kind, by_symbol in self._routes.items():
             for seat in self._seats.values():
                 callback = seat.callback(kind)
-                if callback is None or seat.standing == "failed":
+                if callback is None or seat.standing != "running":
                     continue
                 for market in seat.robot.markets:
                     route = (market.exchange, seat, callback)

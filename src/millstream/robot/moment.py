@@ -18,24 +18,18 @@ class Moment:
         self.seed = seed
         self.now_ns = 0
         self.sequence = 0  # the journal's number of the event
-        self._orders = 0  # placed in answer to it, by all robots
-
-    def begin(self, sequence: int, now_ns: int) -> None:
-        """A new event is in hand."""
-        self.sequence = sequence
-        self.now_ns = now_ns
-        self._orders = 0
+        self.orders = 0  # placed in answer to it so far, by all robots
 
     def next_order_id(self) -> str:
         """(run, sequence, count) as 18 letters and digits: what the tightest venue takes.
 
         A replay computes the same id, and a store refuses it the second time.
         """
-        self._orders += 1
+        self.orders += 1
         return (
             self.run_id
             + base36(self.sequence, _SEQUENCE_LETTERS)
-            + base36(self._orders, _COUNT_LETTERS)
+            + base36(self.orders, _COUNT_LETTERS)
         )
 
 
