@@ -32,9 +32,9 @@ class Camera(Quiet):
         self._screen = LiveScreen(self.console)
         self._taken = False
 
-    def show(self, view: View, done: float, note: str) -> None:
+    def show(self, view: View, done: float | None, note: str) -> None:
         drawn = self._screen.drawn(view, done, "sessions/demo-20261121-093000")
-        if done > 0.66 and not self._taken:
+        if (done or 0) > 0.66 and not self._taken:
             self._taken = True
             self.console.print(drawn)
 

@@ -2,17 +2,16 @@ from decimal import Decimal
 
 import msgspec
 
-from millstream import MyTrade, PlaceOrder, Robot, Side, Ticker, round_down
+from millstream import PlaceOrder, Robot, Side, Ticker, round_down
 
 
 class Memory(msgspec.Struct):
     high: float = 0.0
-    holding: Decimal = Decimal(0)
     asked: bool = False
 
 
 class Dipper(Robot):
-    """Buys once when the price has fallen a tenth of a percent from its high."""
+    """Buys once, when the price has fallen a tenth of a percent from its high."""
 
     State = Memory
 
@@ -23,7 +22,3 @@ class Dipper(Robot):
         self.state.asked = True
         price = round_down(ticker.ask_price, Decimal("0.01"))
         return self.limit(Side.BUY, price, Decimal("0.001"))
-
-    def on_my_trade(self, trade: MyTrade) -> None:
-        self.state.holding += trade.side.sign * trade.volume
-        self.log.info(f"bought at {trade.price}, holding {self.state.holding}")

@@ -100,8 +100,8 @@ class View:
 class Screen(Protocol):
     """Something that shows a view now and then."""
 
-    def show(self, view: View, done: float, note: str) -> None:
-        """Show it; `done` is the part of the tape that was played, from 0 to 1."""
+    def show(self, view: View, done: float | None, note: str) -> None:
+        """Show it; `done` is the part of the session that is over, 0 to 1; None: not known."""
 
     def __enter__(self) -> Screen: ...
 
@@ -116,7 +116,7 @@ class Screen(Protocol):
 class Quiet:
     """Shows nothing."""
 
-    def show(self, view: View, done: float, note: str) -> None:
+    def show(self, view: View, done: float | None, note: str) -> None:
         """Nothing."""
 
     def __enter__(self) -> Quiet:
@@ -132,7 +132,7 @@ class Lines(Quiet):
         self._console = console
         self._next = 0.0
 
-    def show(self, view: View, done: float, note: str) -> None:
+    def show(self, view: View, done: float | None, note: str) -> None:
         """A line, unless the last one is fresh."""
         if monotonic() < self._next:
             return
@@ -145,7 +145,8 @@ class Lines(Quiet):
             for seat in view.session.robots.seats
         )
         counts = f"{frames:,} frames  {view.placed:,} orders  {view.fills:,} fills"
-        self._console.print(f"{done:4.0%}  {counts}  {robots}", highlight=False, soft_wrap=True)
+        part = "" if done is None else f"{done:4.0%}  "
+        self._console.print(f"{part}{counts}  {robots}", highlight=False, soft_wrap=True)
 
 
 class LiveScreen(Quiet):
@@ -155,11 +156,11 @@ class LiveScreen(Quiet):
         self._live = Live(console=console, refresh_per_second=8, transient=False)
         self._rates = _Rates()
 
-    def show(self, view: View, done: float, note: str) -> None:
+    def show(self, view: View, done: float | None, note: str) -> None:
         """Draw it anew."""
         self._live.update(self.drawn(view, done, note))
 
-    def drawn(self, view: View, done: float, note: str) -> RenderableType:
+    def drawn(self, view: View, done: float | None, note: str) -> RenderableType:
         """The whole screen."""
         return Group(
             Panel(_progress(done, note), title="millstream", title_align="left"),
@@ -214,7 +215,9 @@ class _Rates:
         return (count - before) / (now - then) if now > then else 0.0
 
 
-def _progress(done: float, note: str) -> RenderableType:
+def _progress(done: float | None, note: str) -> RenderableType:
+    if done is None:
+        return note
     row = Table.grid(padding=(0, 1), expand=True)
     row.add_column(ratio=1)
     row.add_column(justify="right")

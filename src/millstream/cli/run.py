@@ -60,7 +60,7 @@ def _watch(session: Session, screen: Screen, seconds: float | None) -> None:
             if seconds is not None and passed >= seconds:
                 return
             view.follow()
-            screen.show(view, passed / seconds if seconds else 0.0, str(session.directory))
+            screen.show(view, passed / seconds if seconds else None, str(session.directory))
             sleep(REFRESH_S)
 
 
