@@ -5,8 +5,8 @@ and chance come in with the events, so the same events give the same answers, to
 journal.
 """
 
+from millstream.durations import parse_duration
 from millstream.robot.candles import CandleBuilder
-from millstream.robot.durations import parse_duration
 from millstream.robot.group import RobotGroup
 from millstream.robot.loop import control_stream, data_stream, robo_loop, trade_stream
 from millstream.robot.market import Market

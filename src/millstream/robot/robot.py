@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
+from millstream.durations import parse_duration
 from millstream.model import (
     Action,
     Book,
@@ -36,7 +37,6 @@ from millstream.model import (
     Timer,
     Trade,
 )
-from millstream.robot.durations import parse_duration
 from millstream.robot.market import Market
 from millstream.robot.moment import Moment
 

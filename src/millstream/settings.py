@@ -1,0 +1,125 @@
+"""What configuration files share: JSON that may hold // comments, typed, errors with a key path.
+
+Secrets may come from the environment instead: `MILLSTREAM__STREAMS__0__API_KEY` sets the
+key at `streams[0].api_key`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from millstream.errors import ConfigError, did_you_mean
+
+ENVIRONMENT_PREFIX = "MILLSTREAM__"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the configuration; a key it does not have is an error."""
+
+
+class StreamSection(Section, frozen=True):
+    """One exchange's streams."""
+
+    exchange: str  # "binance"
+    currency_pairs: list[str]  # ["btc/usdt"]
+    subscribe_channels: list[str]  # ["ticker", "trade", "book", "candle"]
+    api_key: str = ""
+    api_secret: str = ""
+    api_host: str = ""  # instead of the venue's own: "ws://127.0.0.1:9443"
+    reconnect_times: int = -1  # in a row; -1: for ever, 0: never
+    subscribe_args: dict[str, str | int] = {}  # the venue's own, see docs/exchanges
+
+
+def read_text(path: Path) -> str:
+    """The text of a configuration file; raises ConfigError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+
+
+def parse_values(text: str, where: str, environment: Mapping[str, str]) -> Any:
+    """The plain values of a configuration's text, with what the environment sets in them."""
+    try:
+        values = msgspec.json.decode(without_comments(text))
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{where}: {_json_error(error, text)}") from None
+    for key, value in environment.items():
+        if key.startswith(ENVIRONMENT_PREFIX):
+            _set_in(values, key, value)
+    return values
+
+
+def without_comments(text: str) -> str:
+    """JSON with // comments and trailing commas blanked out; every position stays where it was."""
+    pieces: list[str] = []
+    for token in re.finditer(r'"(?:\\.|[^"\\])*"|//[^\n]*|.', text, re.DOTALL):
+        piece = token[0]
+        pieces.append(" " * len(piece) if piece.startswith("//") else piece)
+    bare = "".join(pieces)
+    trailing = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+    return trailing.sub(lambda match: match[1] or " ", bare)
+
+
+def explain(error: msgspec.ValidationError, keys: Iterable[str] = ()) -> str:
+    """What msgspec says, as one sentence: key path first, and the name that was meant.
+
+    keys: those that may have been meant; left out, every key of every configuration.
+    """
+    text, _, path = str(error).partition(" - at `")
+    path = path.rstrip("`").removeprefix("$").lstrip(".") or "the top level"
+    unknown = re.search(r"unknown field `([^`]*)`", text)
+    if unknown:
+        known = sorted(set(keys or _all_keys()) - {unknown[1]})
+        return f'{path}: there is no key "{unknown[1]}".{did_you_mean(unknown[1], known)}'
+    missing = re.search(r"missing required field `([^`]*)`", text)
+    if missing:
+        return f'{path}: the key "{missing[1]}" is missing'
+    return f"{path}: {text[0].lower()}{text[1:]}"
+
+
+def _all_keys() -> Iterator[str]:
+    """Every key anywhere in the configuration: what an unknown one may have meant."""
+    for section in Section.__subclasses__():
+        yield from section.__struct_fields__
+
+
+def _json_error(error: msgspec.DecodeError, text: str) -> str:
+    position = re.search(r"\(byte (\d+)\)", str(error))
+    if position is None:
+        return f"is not JSON: {error}"
+    before = text.encode()[: int(position[1])].decode(errors="replace")
+    line = before.count("\n") + 1
+    column = len(before) - before.rfind("\n")
+    reason = str(error)[: position.start()].removeprefix("JSON is malformed: ").strip()
+    return f"line {line}, column {column}: is not JSON: {reason}"
+
+
+def _set_in(values: Any, variable: str, value: str) -> None:
+    """Set the key that an environment variable names."""
+    *path, last = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+    place = values
+    for step in path:
+        place = _step(place, step, variable)
+    if isinstance(place, list):
+        if not last.isdecimal() or int(last) >= len(place):
+            raise ConfigError(f"{variable}: the configuration has no item {last} there")
+        place[int(last)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise ConfigError(f"{variable}: there is nothing below that key")
+
+
+def _step(place: Any, step: str, variable: str) -> Any:
+    if isinstance(place, dict):
+        return place.setdefault(step, {})
+    if isinstance(place, list) and step.isdecimal() and int(step) < len(place):
+        return place[int(step)]
+    raise ConfigError(f'{variable}: the configuration has no "{step}" there')
