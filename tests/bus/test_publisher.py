@@ -58,17 +58,17 @@ def test_what_comes_in_one_turn_of_the_loop_leaves_as_one_batch():
     assert [len(decode_events(body)) for body in follower.batches] == [3, 1]
 
 
-def test_a_long_turn_leaves_in_batches_of_64():
+def test_a_long_turn_leaves_in_batches_of_128():
     follower = Follower()
 
     async def scene():
         publisher = EventPublisher([follower], lambda: 0)
-        for number in range(150):
+        for number in range(300):
             publisher.put_nowait(trade(number))
         await asyncio.sleep(0)
 
     run(scene)
-    assert [len(decode_events(body)) for body in follower.batches] == [64, 64, 22]
+    assert [len(decode_events(body)) for body in follower.batches] == [128, 128, 44]
 
 
 def test_every_follower_gets_the_same_bytes():
