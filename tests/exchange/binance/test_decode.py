@@ -195,7 +195,9 @@ def test_a_frame_of_usdm_futures_is_refused_and_told_once(raw, form):
     assert "USD-M" in event.reason
     assert decoder.feed(raw, 8) == []
     assert decoder.counts.refused == 2
-    assert decoder.counts.reasons == {"a frame of Binance USD-M futures, not of Binance spot": 2}
+    assert decoder.counts.reasons == {
+        "a frame of Binance USD-M futures, not of Binance spot: use binance_future": 2
+    }
 
 
 BAD = {

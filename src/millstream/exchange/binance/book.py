@@ -1,7 +1,9 @@
-"""Binance spot's rule for a book from diffs: `U`, `u` and a REST snapshot. Pure.
+"""Binance's rule for a book from diffs and a REST snapshot, of spot and of futures. Pure.
 
-Buffer diffs, take a snapshot, drop diffs with u <= lastUpdateId; the first applied has
-U <= lastUpdateId + 1 <= u, and from then on each U is the previous u + 1.
+Buffer diffs, take a snapshot, drop diffs with u <= lastUpdateId. Each diff says which update it
+follows (`before`): spot by U - 1, futures by pu. The first applied follows the snapshot's update
+or one before it; from then on each follows the last one, on futures exactly: their ids are shared
+by all symbols, so that U says nothing.
 Source: developers.binance.com, "How to manage a local order book correctly".
 
     state       diff follows on        diff is late    hole, or crossed book     snapshot
@@ -20,12 +22,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from millstream.exchange.binance.wire import (
-    SNAPSHOT_LIMITS,
-    Depth,
-    DepthUpdate,
-    depth_path,
-)
+from millstream.exchange.binance.wire import SNAPSHOT_LIMITS, Depth, DepthUpdate
 from millstream.exchange.book import Level, OrderBook
 from millstream.exchange.decoding import FrameCounts, SnapshotRequest
 from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Resynced, Stale
@@ -34,7 +31,11 @@ MAX_BUFFERED = 2_000  # frames of one pair: 200 s of diffs
 
 
 class PairBook:
-    """One pair's book and where it stands with the venue's numbering."""
+    """One pair's book and where it stands with the venue's numbering.
+
+    path: where its REST snapshot is, below the REST host.
+    exact: each diff must follow the very last one, as futures' do; else it may reach back over it.
+    """
 
     def __init__(
         self,
@@ -43,8 +44,12 @@ class PairBook:
         wanted: list[PairBook],
         depth: int,
         snapshot_limit: int,
+        exchange: Exchange,
+        path: str,
+        exact: bool = False,
     ) -> None:
         self.pair = pair
+        self._exchange, self._path, self._exact = exchange, path, exact
         self.synced = False
         self._wanted = wanted  # shared: the books that want a snapshot
         self._asked = False  # it was said, and none has come yet
@@ -53,6 +58,7 @@ class PairBook:
         self._limit = snapshot_limit
         self._book = OrderBook()
         self._last = 0  # the last update id in the book
+        self._chained = False  # that was a diff's, not the snapshot's
         self._held: deque[DepthUpdate] = deque()
         self._kept: deque[DepthUpdate] | None = None  # applied while widening
         self._lowest_bid = 0.0  # the book is exact from here ...
@@ -70,7 +76,7 @@ class PairBook:
 
     def request(self) -> SnapshotRequest:
         """What to fetch when a snapshot is wanted."""
-        return SnapshotRequest(self.pair, depth_path(self.pair, self._limit))
+        return SnapshotRequest(self.pair, self._path)
 
     def update(self, diff: DepthUpdate, received_ns: int) -> list[Event]:
         """The events of one diff."""
@@ -87,7 +93,7 @@ class PairBook:
             counts.pass_over("a snapshot of a book that needs none")
             return []
         oldest = self._kept or self._held
-        if oldest and depth.lastUpdateId + 1 < oldest[0].U:
+        if oldest and depth.lastUpdateId < oldest[0].before:
             counts.pass_over("a snapshot older than the first update held")
             self._want_snapshot()
             return []
@@ -101,10 +107,10 @@ class PairBook:
         counts.resynced += 1
         self._book = fresh
         self._cover(depth)
-        self._last = depth.lastUpdateId
+        self._last, self._chained = depth.lastUpdateId, False
         self._reapply_kept()
         self.synced = True
-        resynced = Resynced(received_ns, Exchange.BINANCE, Channel.BOOK, self.pair, self._last)
+        resynced = Resynced(received_ns, self._exchange, Channel.BOOK, self.pair, self._last)
         return [resynced, *self._apply_held(received_ns)]
 
     def _cover(self, depth: Depth) -> None:
@@ -116,7 +122,7 @@ class PairBook:
         for diff in self._kept or ():
             if diff.u > self._last:
                 self._book.apply(diff.b, diff.a)
-                self._last = diff.u
+                self._last, self._chained = diff.u, True
         self._kept = None
 
     def _was_cut(self, levels: list[Level]) -> bool:
@@ -131,26 +137,24 @@ class PairBook:
         return events
 
     def _apply(self, diff: DepthUpdate, received_ns: int) -> list[Event]:
-        expected = self._last + 1
-        if expected < diff.U:
-            gap = self._gap(received_ns, expected, diff.U, diff.U - expected, "update ids missing")
+        last, before = self._last, diff.before
+        if diff.u <= last:
+            self._counts.ignore("a depth update older than the book")
+            return []
+        if before > last or (self._exact and self._chained and before != last):
+            gap = self._gap(received_ns, before, "update ids missing")
             self._held.appendleft(diff)
             self._counts.buffered += 1
             return [gap]
-        if diff.u < expected:
-            self._counts.ignore("a depth update older than the book")
-            return []
         book = self._book
         book.apply(diff.b, diff.a)
-        self._last = diff.u
         if book.crossed:
             self._counts.ignore("a depth update that crossed the book")
-            return [self._gap(received_ns, expected, diff.U, 0, "the book is crossed")]
+            return [self._gap(received_ns, before, "the book is crossed")]
+        self._last, self._chained = diff.u, True
         self._counts.books += 1
         bids, asks = book.bids.top(self._depth), book.asks.top(self._depth)
-        event = Book(
-            received_ns, Exchange.BINANCE, self.pair, diff.E * 1_000_000, bids, asks, diff.u
-        )
+        event = Book(received_ns, self._exchange, self.pair, diff.exchange_ns, bids, asks, diff.u)
         if self._kept is not None:
             self._kept.append(diff)
         elif (bids and bids[-1][0] < self._lowest_bid) or (
@@ -165,25 +169,27 @@ class PairBook:
         self._counts.stale += 1
         return Stale(
             received_ns,
-            Exchange.BINANCE,
+            self._exchange,
             Channel.BOOK,
             self.pair,
             0,
             "the price came to the end of the snapshot; levels beyond it may be missing",
         )
 
-    def _gap(self, received_ns: int, expected: int, got: int, missing: int, reason: str) -> Gap:
+    def _gap(self, received_ns: int, before: int, reason: str) -> Gap:
         self.synced = False
         self._kept = None
         self._want_snapshot()
         self._counts.gaps += 1
+        # Spot counts its updates one by one; futures' ids say only which update comes before.
+        shift, missing = (0, 0) if self._exact else (1, max(0, before - self._last))
         return Gap(
             received_ns,
-            Exchange.BINANCE,
+            self._exchange,
             Channel.BOOK,
             self.pair,
-            str(expected),
-            str(got),
+            str(self._last + shift),
+            str(before + shift),
             missing,
             reason,
         )

@@ -1,4 +1,4 @@
-"""What one Binance spot stream of one pair becomes: a handler per channel. Pure.
+"""What one Binance stream of one pair becomes, of spot or of futures: a handler per channel. Pure.
 
 A handler takes a combined-stream frame and its receive time and returns the frame's events. It
 raises what msgspec raises, or one of the two errors below, when the frame is not what it should be.
@@ -34,7 +34,6 @@ _trade = msgspec.json.Decoder(wire.Frame[wire.Trade], strict=False).decode
 _diff = msgspec.json.Decoder(wire.Frame[wire.DepthUpdate], strict=False).decode
 _kline = msgspec.json.Decoder(wire.Frame[wire.Kline], strict=False).decode
 
-_BINANCE = Exchange.BINANCE
 _BUY, _SELL = Side.BUY, Side.SELL
 
 
@@ -42,79 +41,98 @@ class WrongFrame(Exception):
     """Readable, but not what this stream may carry."""
 
 
-class NotSpot(Exception):
-    """A frame of Binance's USD-M futures."""
+class OtherMarket(Exception):
+    """A frame of Binance's other market: of futures where spot was meant, or the reverse."""
 
     def __init__(self, channel: Channel) -> None:
         super().__init__(channel)
         self.channel = channel
 
 
-def ticker_handler(pair: CurrencyPair, counts: FrameCounts) -> Handler:
-    """Of bookTicker to Ticker. Binance sends no time with it."""
+def ticker_handler(pair: CurrencyPair, counts: FrameCounts, exchange: Exchange) -> Handler:
+    """Of bookTicker to Ticker. Spot sends no time with it."""
+    spot = exchange is Exchange.BINANCE
 
     def handle(raw: bytes, received_ns: int) -> list[Event]:
         data = _ticker(raw).data
+        exchange_ns = 0
         if data.T is not None:
-            raise NotSpot(Channel.TICKER)
+            if spot:
+                raise OtherMarket(Channel.TICKER)
+            exchange_ns = data.T * 1_000_000
+        elif not spot:
+            raise OtherMarket(Channel.TICKER)
         counts.tickers += 1
-        return [Ticker(received_ns, _BINANCE, pair, 0, data.b, data.B, data.a, data.A)]
+        return [Ticker(received_ns, exchange, pair, exchange_ns, data.b, data.B, data.a, data.A)]
 
     return handle
 
 
-def trade_handler(pair: CurrencyPair, counts: FrameCounts) -> Handler:
-    """Of trade to Trade, after a Gap where trade ids are missing."""
+def trade_handler(pair: CurrencyPair, counts: FrameCounts, exchange: Exchange) -> Handler:
+    """Of trade to Trade, after a Gap where trade ids are missing.
+
+    Futures also print what the insurance fund does, and the like: such a print has its number in
+    the sequence and is no trade of the market.
+    """
     expected = -1  # the id that should come; -1: any
+    spot = exchange is Exchange.BINANCE
 
     def handle(raw: bytes, received_ns: int) -> list[Event]:
         nonlocal expected
         data = _trade(raw).data
+        of_the_market = True
         if data.X is not None:
-            raise NotSpot(Channel.TRADE)
+            if spot:
+                raise OtherMarket(Channel.TRADE)
+            of_the_market = data.X == "MARKET"
         number = data.t
-        trade = Trade(
-            received_ns,
-            _BINANCE,
-            pair,
-            data.T * 1_000_000,
-            data.p,
-            data.q,
-            _SELL if data.m else _BUY,  # m says who rested: the buyer. Our side says who took.
-            str(number),
-        )
-        if number == expected or expected < 0:
-            expected = number + 1
-            counts.trades += 1
-            return [trade]
-        if number == expected - 1:
-            counts.ignore("a trade seen before")
-            return []
-        gap = _trade_gap(pair, expected, number, received_ns)
+        events: list[Event] = []
+        if number != expected and expected >= 0:
+            if number == expected - 1:
+                counts.ignore("a trade seen before")
+                return events
+            events.append(_trade_gap(exchange, pair, expected, number, received_ns))
+            counts.gaps += 1
         expected = number + 1
+        if not of_the_market:
+            counts.ignore("a print that is no trade of the market")
+            return events
         counts.trades += 1
-        counts.gaps += 1
-        return [gap, trade]
+        events.append(
+            Trade(
+                received_ns,
+                exchange,
+                pair,
+                data.T * 1_000_000,
+                data.p,
+                data.q,
+                _SELL if data.m else _BUY,  # m: the buyer rested. Our side says who took.
+                str(number),
+            )
+        )
+        return events
 
     return handle
 
 
-def _trade_gap(pair: CurrencyPair, expected: int, number: int, received_ns: int) -> Gap:
+def _trade_gap(
+    exchange: Exchange, pair: CurrencyPair, expected: int, number: int, received_ns: int
+) -> Gap:
     missing = max(0, number - expected)
     reason = "trade ids missing" if missing else "trade ids went back"
     return Gap(
-        received_ns, _BINANCE, Channel.TRADE, pair, str(expected), str(number), missing, reason
+        received_ns, exchange, Channel.TRADE, pair, str(expected), str(number), missing, reason
     )
 
 
-def depth_handler(book: PairBook) -> Handler:
+def depth_handler(book: PairBook, exchange: Exchange) -> Handler:
     """Of depthUpdate to Book, by the pair's own book."""
-    symbol = wire.symbol(book.pair)
+    symbol, spot = wire.symbol(book.pair), exchange is Exchange.BINANCE
 
     def handle(raw: bytes, received_ns: int) -> list[Event]:
         diff = _diff(raw).data
-        if diff.pu is not None:
-            raise NotSpot(Channel.BOOK)
+        if (diff.pu is None) is not spot:
+            raise OtherMarket(Channel.BOOK)
         if diff.s != symbol:
             raise WrongFrame("the symbol is not the stream's")
         if diff.u < diff.U:
@@ -124,7 +142,9 @@ def depth_handler(book: PairBook) -> Handler:
     return handle
 
 
-def kline_handler(pair: CurrencyPair, counts: FrameCounts, interval: str) -> Handler:
+def kline_handler(
+    pair: CurrencyPair, counts: FrameCounts, interval: str, exchange: Exchange
+) -> Handler:
     """Of kline to Candle."""
     symbol = wire.symbol(pair)
 
@@ -141,7 +161,7 @@ def kline_handler(pair: CurrencyPair, counts: FrameCounts, interval: str) -> Han
         return [
             Candle(
                 received_ns,
-                _BINANCE,
+                exchange,
                 pair,
                 data.E * 1_000_000,
                 k.i,

@@ -1,45 +1,28 @@
-"""Binance spot's frames to events. Pure: bytes and their receive time in, events out.
-
-The usual frame is `{"stream":"btcusdt@trade","data":{...}}`. Its stream name is cut out of the
-bytes and looked up, then one pass of msgspec checks every field and makes floats of the quoted
-numbers. Whatever looks different (raw streams, another order of keys, spaces, acknowledgements,
-snapshots, nonsense) takes the slower way round through `_other`.
-"""
+"""Binance spot's frames to events. Pure: bytes and their receive time in, events out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import parse_qs, urlsplit
-
-import msgspec
 
 from millstream.errors import ConfigError
 from millstream.exchange.binance import wire
-from millstream.exchange.binance.book import PairBook
-from millstream.exchange.binance.channels import (
-    Handler,
-    NotSpot,
-    WrongFrame,
-    depth_handler,
-    kline_handler,
-    ticker_handler,
-    trade_handler,
+from millstream.exchange.binance.market import Market, MarketDecoder, check_settings
+from millstream.model import Channel, CurrencyPair, Exchange
+
+
+def _stream_names(pair: CurrencyPair, channel: Channel, candle_interval: str) -> tuple[str, ...]:
+    return (wire.stream_name(pair, channel, candle_interval),)
+
+
+SPOT = Market(
+    exchange=Exchange.BINANCE,
+    stream_names=_stream_names,
+    depth_path=wire.depth_path,
+    foreign="a frame of Binance USD-M futures, not of Binance spot: use binance_future",
 )
-from millstream.exchange.decoding import (
-    ACKNOWLEDGEMENT,
-    UNREADABLE,
-    FrameCounts,
-    SnapshotRequest,
-    unreadable_reason,
-)
-from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
-
-_FUTURES = "a frame of Binance USD-M futures, not of Binance spot"
-_depth = msgspec.json.Decoder(wire.Depth, strict=False).decode
-_anything = msgspec.json.Decoder(wire.Anything, strict=False).decode
 
 
-class BinanceDecoder:
+class BinanceDecoder(MarketDecoder):
     """Typed events from the frames of Binance spot.
 
     pairs, channels: what was subscribed; frames of other streams are counted as ignored.
@@ -57,220 +40,14 @@ class BinanceDecoder:
         candle_interval: str = "1m",
         snapshot_limit: int = 5000,
     ) -> None:
-        _check_settings(book_depth, candle_interval, snapshot_limit)
-        self.pairs = tuple(dict.fromkeys(pairs))
-        self.channels = tuple(wire.public(channel) for channel in dict.fromkeys(channels))
-        self._counts = FrameCounts()
-        self._wanted: list[PairBook] = []  # books that want a snapshot
-        self._books = (
-            {
-                pair: PairBook(pair, self._counts, self._wanted, book_depth, snapshot_limit)
-                for pair in self.pairs
-            }
-            if Channel.BOOK in self.channels
-            else {}
-        )
-        self._by_symbol = {wire.symbol(pair): pair for pair in self.pairs}
-        self._streams: dict[str, tuple[CurrencyPair, Handler]] = {}
-        self._raw_streams: dict[tuple[str, str], str] = {}  # (event type, symbol) to stream name
-        for pair in self.pairs:
-            for channel in self.channels:
-                name = wire.stream_name(pair, channel, candle_interval)
-                self._streams[name] = pair, self._handler(pair, channel, candle_interval)
-                self._raw_streams[wire.EVENT_TYPES[channel], wire.symbol(pair)] = name
-        self._handlers: dict[bytes, Handler] = {}
-        self._silent: dict[str, CurrencyPair] = {}  # streams without data since the restart
-        self._refused: set[Channel] = set()
-        self.restart()
-
-    @property
-    def counts(self) -> FrameCounts:
-        """Where every frame fed so far went."""
-        return self._counts
-
-    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
-        """The events of one frame; an empty list when it has none. Never raises."""
-        self._counts.frames += 1
-        try:
-            # {"stream":"NAME", ...: the name is the fourth piece; its handler checks the rest.
-            handler = self._handlers.get(raw.split(b'"', 4)[3])
-        except IndexError:
-            handler = None
-        try:
-            if not raw.isascii():
-                raw.decode()  # fields that nobody reads must be text, too
-            return (handler or self._other)(raw, received_ns)
-        except UNREADABLE as error:
-            self._counts.reject(unreadable_reason(error), str(error), raw)
-        except WrongFrame as error:
-            self._counts.reject(str(error), "", raw)
-        except NotSpot as error:
-            return self._refuse_futures(error.channel, raw, received_ns)
-        return []
-
-    def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
-        """The events that a REST answer to `snapshot_requests` makes possible. Never raises."""
-        self._counts.frames += 1
-        return self._snapshot(pair, raw, raw, received_ns)
-
-    def snapshot_requests(self) -> list[SnapshotRequest]:
-        """The snapshots wanted since the last call."""
-        if not self._wanted:
-            return []
-        requests = [book.request() for book in self._wanted]
-        self._wanted.clear()
-        return requests
-
-    def restart(self) -> None:
-        """A new connection begins: books must be synced anew, trade ids go on."""
-        self._wanted.clear()
-        for book in self._books.values():
-            book.restart()
-        self._silent = {name: pair for name, (pair, _) in self._streams.items()}
-        self._handlers = {
-            name.encode(): self._until_heard(name, handler)
-            for name, (_, handler) in self._streams.items()
-        }
-
-    def unheard(self) -> list[CurrencyPair]:
-        """Pairs that have had a stream without data since the last restart."""
-        return list(dict.fromkeys(self._silent.values()))
-
-    def _handler(self, pair: CurrencyPair, channel: Channel, interval: str) -> Handler:
-        match channel:
-            case Channel.TICKER:
-                return ticker_handler(pair, self._counts)
-            case Channel.TRADE:
-                return trade_handler(pair, self._counts)
-            case Channel.BOOK:
-                return depth_handler(self._books[pair])
-            case _:
-                return kline_handler(pair, self._counts, interval)
-
-    def _until_heard(self, name: str, handler: Handler) -> Handler:
-        """`handler`, which takes its own place when a first good frame has come."""
-
-        def first(raw: bytes, received_ns: int) -> list[Event]:
-            events = handler(raw, received_ns)
-            self._silent.pop(name, None)
-            self._handlers[name.encode()] = handler
-            return events
-
-        return first
-
-    def _other(self, raw: bytes, received_ns: int) -> list[Event]:
-        """A frame of any other shape; raises as handlers do."""
-        seen = _anything(raw)
-        data = bytes(seen.data)
-        if data and seen.rest is not None:
-            return self._taped_snapshot(seen.rest, data, raw, received_ns)
-        if data and seen.stream is not None:
-            return self._stream(seen.stream, data, received_ns)
-        if seen.error is not None:
-            return self._refusal(seen.error, bytes(seen.id), raw, received_ns)
-        if seen.lastUpdateId is not None and seen.s is None:
-            return self._bare_snapshot(raw, received_ns)
-        if seen.e == "serverShutdown":
-            self._counts.ignore("the venue's notice of a restart")
-            return []
-        if seen.s is not None:
-            return self._raw_stream(seen, raw, received_ns)
-        if bytes(seen.id):
-            self._counts.ignore(ACKNOWLEDGEMENT)
-            return []
-        raise WrongFrame("a frame of no known kind")
-
-    def _stream(self, name: str, data: bytes, received_ns: int) -> list[Event]:
-        handler = self._handlers.get(name.encode())
-        if handler is not None:
-            return handler(wire.combined(name, data), received_ns)
-        if name == "!serverShutdown":
-            self._counts.ignore("the venue's notice of a restart")
-        elif _anything(data).pu is not None:
-            raise NotSpot(Channel.BOOK)
-        else:
-            self._counts.ignore("a stream that was not subscribed")
-        return []
-
-    def _raw_stream(self, seen: wire.Anything, data: bytes, received_ns: int) -> list[Event]:
-        """A frame of `/ws`, which is the data of a combined one without its stream's name."""
-        if seen.pu is not None or seen.e == "bookTicker":
-            raise NotSpot(Channel.TICKER if seen.e == "bookTicker" else Channel.BOOK)
-        kind = seen.e
-        if kind is None and bytes(seen.a) and bytes(seen.b):
-            kind = "bookTicker"  # the only one without an event type
-        name = self._raw_streams.get((kind or "", seen.s or ""))
-        if name is not None:
-            return self._stream(name, data, received_ns)
-        self._counts.ignore("a stream that was not subscribed")
-        return []
-
-    def _bare_snapshot(self, raw: bytes, received_ns: int) -> list[Event]:
-        """A REST snapshot that does not say of what: that of the only pair that awaits one."""
-        waiting = [pair for pair, book in self._books.items() if not book.synced]
-        if len(waiting) == 1:
-            return self._snapshot(waiting[0], raw, raw, received_ns)
-        if waiting:
-            raise WrongFrame("a snapshot of one of several pairs, without saying of which")
-        self._counts.pass_over("a snapshot of a book that needs none")
-        return []
-
-    def _taped_snapshot(self, path: str, data: bytes, raw: bytes, received_ns: int) -> list[Event]:
-        symbol = parse_qs(urlsplit(path).query).get("symbol", [""])[0]
-        pair = self._by_symbol.get(symbol)
-        if pair is None or pair not in self._books:
-            self._counts.pass_over("a snapshot of a pair without a book")
-            return []
-        return self._snapshot(pair, data, raw, received_ns)
-
-    def _snapshot(
-        self, pair: CurrencyPair, data: bytes, raw: bytes, received_ns: int
-    ) -> list[Event]:
-        book = self._books.get(pair)
-        if book is None:
-            self._counts.pass_over("a snapshot of a pair without a book")
-            return []
-        try:
-            depth = _depth(data)
-        except UNREADABLE as error:
-            self._counts.reject(unreadable_reason(error), str(error), raw)
-            book.ask_again()
-            return []
-        if depth.T is not None:
-            return self._refuse_futures(Channel.BOOK, raw, received_ns)
-        return book.snapshot(depth, received_ns)
-
-    def _refusal(
-        self, problem: wire.Problem, request: bytes, raw: bytes, received_ns: int
-    ) -> list[Event]:
-        text = f"{problem.msg} (code {problem.code})"
-        self._counts.refuse("the venue refused a request", text, raw)
-        self._counts.refusals += 1
-        channel = wire.channel_of_request(request)
-        if channel not in self.channels:
-            channel = self.channels[0] if self.channels else Channel.TICKER
-        return [Refused(received_ns, Exchange.BINANCE, channel, None, text)]
-
-    def _refuse_futures(self, channel: Channel, raw: bytes, received_ns: int) -> list[Event]:
-        """Count it; say so once per channel."""
-        self._counts.refuse(_FUTURES, "", raw)
-        if channel in self._refused:
-            return []
-        self._refused.add(channel)
-        self._counts.refusals += 1
-        return [Refused(received_ns, Exchange.BINANCE, channel, None, _FUTURES)]
-
-
-def _check_settings(book_depth: int, candle_interval: str, snapshot_limit: int) -> None:
-    if candle_interval not in wire.INTERVALS:
-        raise ConfigError(
-            f'candle_interval "{candle_interval}" is not one of Binance\'s; '
-            f"accepted: {', '.join(wire.INTERVALS)}."
-        )
-    if not 1 <= snapshot_limit <= 5000:
-        raise ConfigError(f"snapshot_limit is {snapshot_limit}; Binance accepts 1 to 5000.")
-    if not 1 <= book_depth <= snapshot_limit // 2:
-        raise ConfigError(
-            f"book_depth is {book_depth}; accepted: 1 to half the snapshot_limit "
-            f"({snapshot_limit // 2})."
+        if not 1 <= snapshot_limit <= 5000:
+            raise ConfigError(f"snapshot_limit is {snapshot_limit}; Binance accepts 1 to 5000.")
+        check_settings(book_depth, candle_interval, wire.INTERVALS, snapshot_limit)
+        super().__init__(
+            SPOT,
+            pairs,
+            [wire.public(channel) for channel in channels],
+            book_depth,
+            candle_interval,
+            snapshot_limit,
         )

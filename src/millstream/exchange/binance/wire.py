@@ -1,4 +1,4 @@
-"""Binance spot's own words. `e`, `m`, `p`, `q` exist on this page and nowhere else.
+"""Binance's own words, of spot and futures. `e`, `m`, `p`, `q` exist on pages like this only.
 
 Source: developers.binance.com, "WebSocket Streams for Binance" and "Market Data endpoints".
 Numbers come as text; a decoder with ``strict=False`` makes floats of it in one pass. A price of
@@ -53,7 +53,7 @@ class BookTicker(Word, frozen=True):
     B: Volume
     a: Price  # best ask
     A: Volume
-    T: int | None = None  # USD-M futures only
+    T: Milliseconds | None = None  # USD-M futures only
 
 
 class Trade(Word, frozen=True, tag_field="e", tag="trade"):
@@ -64,7 +64,7 @@ class Trade(Word, frozen=True, tag_field="e", tag="trade"):
     q: Volume
     T: Milliseconds
     m: bool  # the buyer is the maker
-    X: str | None = None  # USD-M futures only
+    X: str | None = None  # USD-M futures only: "MARKET", or what else printed the trade
 
 
 class DepthUpdate(Word, frozen=True, tag_field="e", tag="depthUpdate"):
@@ -76,7 +76,18 @@ class DepthUpdate(Word, frozen=True, tag_field="e", tag="depthUpdate"):
     u: Number  # last update id in this event
     b: Levels
     a: Levels
-    pu: int | None = None  # USD-M futures only
+    T: Milliseconds | None = None  # USD-M futures only: when it happened
+    pu: int | None = None  # USD-M futures only: the last update id of the event before
+
+    @property
+    def before(self) -> int:
+        """The id of the update that this one follows."""
+        return self.U - 1 if self.pu is None else self.pu
+
+    @property
+    def exchange_ns(self) -> int:
+        """The venue's time."""
+        return (self.E if self.T is None else self.T) * 1_000_000
 
 
 class KlineBody(Word, frozen=True):

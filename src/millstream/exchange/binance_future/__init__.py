@@ -1,0 +1,1 @@
+"""Binance USD-M futures: what differs from spot; the rest is in ``binance``."""
