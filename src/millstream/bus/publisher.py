@@ -15,7 +15,7 @@ from millstream.bus.backlog import Backlog
 from millstream.model import Event
 from millstream.model.codec import encode_events
 
-BATCH_EVENTS = 128  # a batch costs about 25 µs whatever its size; the first event waits for the last
+BATCH_EVENTS = 128  # a batch costs 25 µs whatever its size; its first event waits for its last
 RETRY_S = 0.002
 
 

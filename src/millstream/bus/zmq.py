@@ -15,7 +15,7 @@ import zmq
 
 from millstream.errors import ConfigError
 
-QUEUE_MESSAGES = 1_000  # per socket and direction; a message is a batch of up to 64 events or so
+QUEUE_MESSAGES = 1_000  # per socket and direction; a message is a batch of up to 128 events
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
