@@ -5,6 +5,7 @@
     ├── UnknownName        a name we do not have: exchange, pair, channel, robot
     ├── BadMessage         a venue sent what its own documentation does not allow
     ├── StreamError        a live connection: refused, lost, closed
+    │   └── LoginRefused     ... because the venue does not take the key
     ├── JournalError       a journal that cannot be read or written
     │   └── JournalDamaged   ... because its bytes are not the bytes that were written
     ├── StoreError         the order store: locked, read-only, foreign, full
@@ -27,6 +28,7 @@ __all__ = [
     "DuplicateOrder",
     "JournalDamaged",
     "JournalError",
+    "LoginRefused",
     "MillstreamError",
     "RobotError",
     "StoreError",
@@ -56,6 +58,10 @@ class BadMessage(MillstreamError):
 
 class StreamError(MillstreamError):
     """A live connection was refused, lost or closed."""
+
+
+class LoginRefused(StreamError):
+    """The venue does not take a key, a signature or a token; the message is the venue's reason."""
 
 
 class JournalError(MillstreamError):

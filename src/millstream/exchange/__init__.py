@@ -6,6 +6,7 @@ from millstream.exchange.decoding import (
     FrameCounts,
     Sample,
     SnapshotRequest,
+    Topic,
 )
 from millstream.exchange.factory import decoder, get_exchange_stream
 
@@ -15,6 +16,7 @@ __all__ = [
     "FrameCounts",
     "Sample",
     "SnapshotRequest",
+    "Topic",
     "decoder",
     "get_exchange_stream",
 ]

@@ -6,12 +6,26 @@ A decoder asks for what it cannot get from the stream (a book's REST snapshot) b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from millstream.model import CurrencyPair, Event
+from millstream.model import CurrencyPair, Event, MyOrder, MyOrderBatch, MyTrade
+from millstream.stream.topics import Topic
+
+__all__ = [
+    "ACKNOWLEDGEMENT",
+    "UNREADABLE",
+    "Decoder",
+    "FrameCounts",
+    "Replaceable",
+    "Sample",
+    "SnapshotRequest",
+    "Topic",
+    "unreadable_reason",
+]
 
 MAX_SAMPLES = 10
 SAMPLE_BYTES = 200
@@ -52,7 +66,10 @@ class FrameCounts:
     trades: int = 0
     books: int = 0
     candles: int = 0
-    further: int = 0  # market events beyond the first of their frame
+    my_orders: int = 0
+    my_trades: int = 0
+    batches: int = 0
+    further: int = 0  # of the above, beyond the first of their frame
     gaps: int = 0
     stale: int = 0
     resynced: int = 0
@@ -63,8 +80,17 @@ class FrameCounts:
 
     @property
     def produced(self) -> int:
-        """Frames that became market events."""
-        return self.tickers + self.trades + self.books + self.candles - self.further
+        """Frames that became events of the market or of own orders."""
+        return (
+            self.tickers
+            + self.trades
+            + self.books
+            + self.candles
+            + self.my_orders
+            + self.my_trades
+            + self.batches
+            - self.further
+        )
 
     @property
     def accounted(self) -> int:
@@ -87,12 +113,28 @@ class FrameCounts:
             "Trade": self.trades,
             "Book": self.books,
             "Candle": self.candles,
+            "MyOrder": self.my_orders,
+            "MyTrade": self.my_trades,
+            "MyOrderBatch": self.batches,
             "Gap": self.gaps,
             "Stale": self.stale,
             "Resynced": self.resynced,
             "Refused": self.refusals,
         }
         return {name: count for name, count in by_type.items() if count}
+
+    def own(self, events: Sequence[Event]) -> None:
+        """Count the frame of a private channel by what it became; nothing: it told nothing new."""
+        orders = sum(isinstance(event, MyOrder) for event in events)
+        trades = sum(isinstance(event, MyTrade) for event in events)
+        batches = sum(isinstance(event, MyOrderBatch) for event in events)
+        self.my_orders += orders
+        self.my_trades += trades
+        self.batches += batches
+        if orders + trades + batches:
+            self.further += orders + trades + batches - 1
+        else:
+            self.ignore("about own orders, and nothing new")
 
     def ignore(self, reason: str, frames: int = 1) -> None:
         """Count frames that were understood and are of no use."""
@@ -154,5 +196,26 @@ class Decoder(Protocol):
     def restart(self) -> None:
         """A new connection begins: books must be synced anew, trade numbers go on."""
 
-    def unheard(self) -> list[CurrencyPair]:
-        """Pairs that have had a subscription without data since the last restart."""
+    def topics(self) -> Sequence[Topic]:
+        """Every subscription, pair by channel; of private channels one each, without a pair.
+
+        The decoder sets `last_ns` on data, `acknowledged` when the venue says so, and `refused`
+        with a `Refused` event. `restart` clears them.
+        """
+
+
+@runtime_checkable
+class Replaceable(Protocol):
+    """A decoder whose venue says when a connection will end.
+
+    The stream then opens another one, and closes the old one when the new one has data. What both
+    sent comes twice, in order: the decoder drops what its numbers say it has seen.
+    """
+
+    wants_replacement: bool  # set by the decoder; cleared by `restart` and `replaced`
+
+    def replaced(self) -> None:
+        """The next frame comes from the new connection, instead of `restart`.
+
+        Topics keep what they know.
+        """
