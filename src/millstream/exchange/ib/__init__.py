@@ -1,0 +1,1 @@
+"""Interactive Brokers: `wire` its words, `decode` pure, `session` the TWS socket, `stream` live."""

@@ -1,0 +1,44 @@
+"""Times as TWS writes them, to nanoseconds since 1970 UTC. Reads the system's time zones."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(-| +)(\d\d):(\d\d):(\d\d)(?: +(\S+))?")
+SECOND = 1_000_000_000
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError):
+        return None
+
+
+def execution_ns(text: str) -> int:
+    """`20220107 10:58:10 US/Eastern`, or `20220107-15:58:10` in UTC; 0: its zone is not known."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return 0
+    year, month, day, joint, hour, minute, second, name = found.groups()
+    clock = int(hour), int(minute), int(second)
+    zone = _zone(name) if name else (UTC if joint == "-" else None)
+    if zone is None:
+        return 0
+    try:
+        date = datetime(int(year), int(month), int(day), *clock, tzinfo=zone)
+    except ValueError:
+        return 0
+    return int(date.timestamp()) * SECOND
+
+
+def bar_ns(text: str) -> int:
+    """The beginning of a bar: seconds since 1970, or a day as `20220107`; ValueError if neither."""
+    if len(text) != 8:
+        return int(text) * SECOND
+    day = datetime(int(text[:4]), int(text[4:6]), int(text[6:]), tzinfo=UTC)
+    return int(day.timestamp()) * SECOND
