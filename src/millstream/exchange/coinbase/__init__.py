@@ -1,0 +1,1 @@
+"""Coinbase: Advanced Trade, and the Exchange feed by `subscribe_args`."""

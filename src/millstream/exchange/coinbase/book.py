@@ -1,0 +1,85 @@
+"""A book from a snapshot and updates with absolute volumes, for both of Coinbase's feeds. Pure.
+
+Neither feed numbers the updates of one book. Advanced Trade numbers the frames of the connection,
+so that a hole makes every book on it invalid; the Exchange feed has nothing but the order of TCP.
+
+    state       snapshot                update              hole, or crossed book
+    unsynced    Resynced, Book          ignored             -
+    synced      Resynced, Book          Book                Gap -> unsynced, a new connection
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from millstream.exchange.book import Level, OrderBook
+from millstream.exchange.coinbase.connection import Line
+from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Resynced
+
+_COINBASE = Exchange.COINBASE
+
+
+class PairBook:
+    """One pair's book."""
+
+    def __init__(
+        self, pair: CurrencyPair, topic: Topic, line: Line, counts: FrameCounts, depth: int
+    ) -> None:
+        self.pair, self.synced = pair, False
+        self._topic, self._line, self._counts, self._depth = topic, line, counts, depth
+        self._book = OrderBook()
+
+    def restart(self) -> None:
+        """What is known may be wrong from here on: serve nothing until the next snapshot."""
+        self.synced = False
+        self._book = OrderBook()
+
+    def load(
+        self,
+        bids: Iterable[Level],
+        asks: Iterable[Level],
+        update_id: int,
+        exchange_ns: int,
+        received_ns: int,
+    ) -> list[Event]:
+        """The events of a snapshot."""
+        self._book.load(bids, asks)
+        self.synced = True
+        events = self._served(update_id, exchange_ns, received_ns)
+        if self.synced:
+            self._counts.resynced += 1
+            resynced = Resynced(received_ns, _COINBASE, Channel.BOOK, self.pair, update_id)
+            events.insert(0, resynced)
+        return events
+
+    def apply(
+        self,
+        bids: Iterable[Level],
+        asks: Iterable[Level],
+        update_id: int,
+        exchange_ns: int,
+        received_ns: int,
+    ) -> list[Event]:
+        """The events of an update; none before the first snapshot."""
+        if not self.synced:
+            return []
+        self._book.apply(bids, asks)
+        return self._served(update_id, exchange_ns, received_ns)
+
+    def _served(self, update_id: int, exchange_ns: int, received_ns: int) -> list[Event]:
+        book, pair = self._book, self.pair
+        if book.crossed:
+            return [self._crossed(update_id, received_ns)]
+        self._topic.last_ns = received_ns
+        self._counts.books += 1
+        bids, asks = book.bids.top(self._depth), book.asks.top(self._depth)
+        return [Book(received_ns, _COINBASE, pair, exchange_ns, bids, asks, update_id)]
+
+    def _crossed(self, update_id: int, received_ns: int) -> Gap:
+        reason = "the book is crossed"
+        self.restart()
+        self._line.give_up(f"{self.pair}: {reason}")
+        self._counts.gaps += 1
+        got = str(update_id)
+        return Gap(received_ns, _COINBASE, Channel.BOOK, self.pair, "", got, 0, reason)

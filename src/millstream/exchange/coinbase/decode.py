@@ -1,0 +1,361 @@
+"""Coinbase's frames to events. Pure: bytes and their receive time in, events out.
+
+What a frame is stands in its first field: `{"channel":"ticker",...` of Advanced Trade,
+`{"type":"ticker",...` of the Exchange feed. That value is cut out of the bytes and looked up, and
+the handler's one pass of msgspec checks the rest. Whatever looks different takes `_other`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from millstream.errors import ConfigError
+from millstream.exchange.coinbase import advanced, exchange_feed, exchange_wire, wire
+from millstream.exchange.coinbase.account import Account
+from millstream.exchange.coinbase.book import PairBook
+from millstream.exchange.coinbase.connection import Line, SeenBefore
+from millstream.exchange.coinbase.series import PairCandles, PairTrades
+from millstream.exchange.coinbase.words import WrongFrame, product_id
+from millstream.exchange.decoding import (
+    ACKNOWLEDGEMENT,
+    UNREADABLE,
+    FrameCounts,
+    SnapshotRequest,
+    Topic,
+    unreadable_reason,
+)
+from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
+
+Handler: TypeAlias = Callable[[bytes, int], list[Event]]
+T = TypeVar("T")
+
+FEEDS = ("advanced", "exchange")
+BOOK_CHANNELS = ("level2_batch", "level2")  # of the Exchange feed; level2 wants a login
+_NOT_LISTED = "the acknowledgement does not list it: a misspelt or unknown pair"
+
+_advanced_ack = msgspec.json.Decoder(wire.AckFrame, strict=False).decode
+_exchange_ack = msgspec.json.Decoder(exchange_wire.Subscriptions, strict=False).decode
+_anything = msgspec.json.Decoder(wire.Anything, strict=False).decode
+_rest_orders = msgspec.json.Decoder(wire.RestOrders).decode
+
+
+class CoinbaseDecoder:
+    """Typed events from the frames of one Coinbase connection.
+
+    pairs, channels: what was subscribed; frames of other products are counted as ignored.
+    feed: "advanced" (Advanced Trade) or "exchange" (the Exchange feed: no candles, nothing own).
+    book_depth: levels on each side of a `Book`.
+    candle_interval: "5m" is the only one.
+    """
+
+    def __init__(
+        self,
+        pairs: Iterable[CurrencyPair],
+        channels: Iterable[Channel],
+        *,
+        feed: str = "advanced",
+        book_depth: int = 20,
+        candle_interval: str = wire.INTERVAL,
+        book_channel: str = BOOK_CHANNELS[0],
+    ) -> None:
+        self.pairs = tuple(dict.fromkeys(pairs))
+        self.channels = tuple(dict.fromkeys(channels))
+        check_settings(feed, self.channels, book_depth, candle_interval, book_channel)
+        self._advanced = feed == "advanced"
+        self._counts = FrameCounts()
+        self._topics = [
+            Topic(pair, channel)
+            for channel in self.channels
+            for pair in ((None,) if channel.private else self.pairs)
+        ]
+        first = self.channels[0] if self.channels else Channel.TICKER
+        self._line = Line(first, self._counts, self._invalidate)
+        self._books = {
+            pair: PairBook(pair, topic, self._line, self._counts, book_depth)
+            for pair, topic in self._of(Channel.BOOK)
+        }
+        self._trades = {
+            pair: PairTrades(pair, topic, self._counts) for pair, topic in self._of(Channel.TRADE)
+        }
+        self._told: dict[tuple[Channel, str], int] = {}  # the Exchange feed's last numbers
+        self._account = Account(self.channels)
+        self._private = any(channel.private for channel in self.channels)
+        self._handlers: dict[bytes, Handler] = (
+            self._advanced_handlers() if self._advanced else self._exchange_handlers()
+        )
+
+    @property
+    def counts(self) -> FrameCounts:
+        """Where every frame fed so far went."""
+        return self._counts
+
+    @property
+    def given_up(self) -> str:
+        """Why nothing but a new connection helps; "" while this one serves."""
+        return self._line.given_up
+
+    def topics(self) -> Sequence[Topic]:
+        """One per subscription: pair and channel."""
+        return self._topics
+
+    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
+        """The events of one frame; an empty list when it has none. Never raises."""
+        self._counts.frames += 1
+        try:
+            # {"channel":"NAME", ...: the name is the fourth piece; its handler checks the rest.
+            handler = self._handlers.get(raw.split(b'"', 4)[3])
+        except IndexError:
+            handler = None
+        try:
+            if not raw.isascii():
+                raw.decode()  # fields that nobody reads must be text, too
+            return (handler or self._other)(raw, received_ns)
+        except UNREADABLE as error:
+            self._counts.reject(unreadable_reason(error), str(error), raw)
+        except WrongFrame as error:
+            self._counts.reject(str(error), "", raw)
+        except SeenBefore:
+            self._counts.ignore("a frame seen before")
+        return []
+
+    def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
+        """Nothing: Coinbase sends its snapshots over the stream."""
+        self._counts.frames += 1
+        self._counts.pass_over("a REST snapshot that nobody asked for")
+        return []
+
+    def snapshot_requests(self) -> list[SnapshotRequest]:
+        """Always empty."""
+        return []
+
+    def restart(self) -> None:
+        """A new connection begins: books must be synced anew, trade ids go on."""
+        self._line.restart()
+        self._invalidate()
+        self._account.restart()
+        self._told.clear()
+        for topic in self._topics:
+            topic.restart()
+
+    # ---- the handlers of what was subscribed ----------------------------------------------------
+
+    def _advanced_handlers(self) -> dict[bytes, Handler]:
+        line, counts = self._line, self._counts
+        handlers: dict[bytes, Handler] = {
+            b"subscriptions": self._acknowledged,
+            b"heartbeats": self._heartbeat,
+        }
+        for channel in self.channels:
+            match channel:
+                case Channel.TICKER:
+                    tickers = _served([(pair, (pair, t)) for pair, t in self._of(channel)])
+                    handlers[b"ticker"] = advanced.ticker_handler(tickers, line, counts)
+                case Channel.TRADE:
+                    trades = _served(self._trades.items())
+                    handlers[b"market_trades"] = advanced.trade_handler(trades, line, counts)
+                case Channel.BOOK:
+                    books = _served(self._books.items())
+                    handlers[b"l2_data"] = advanced.book_handler(books, line, counts)
+                case Channel.CANDLE:
+                    candles = _served(
+                        [(pair, PairCandles(pair, t, counts)) for pair, t in self._of(channel)]
+                    )
+                    handlers[b"candles"] = advanced.candle_handler(candles, line, counts)
+                case _:
+                    own = [topic for topic in self._topics if topic.pair is None]
+                    handlers[b"user"] = advanced.user_handler(self._account, own, line, counts)
+        return handlers
+
+    def _exchange_handlers(self) -> dict[bytes, Handler]:
+        counts = self._counts
+        trades = {product_id(pair): one for pair, one in self._trades.items()}
+        books = {product_id(pair): one for pair, one in self._books.items()}
+        handlers: dict[bytes, Handler] = {
+            b"subscriptions": self._exchange_acknowledged,
+            b"heartbeat": exchange_feed.heartbeat_handler(trades, self._told, counts),
+        }
+        if Channel.TICKER in self.channels:
+            tickers = {product_id(pair): (pair, t) for pair, t in self._of(Channel.TICKER)}
+            handlers[b"ticker"] = exchange_feed.ticker_handler(tickers, self._told, counts)
+        if trades:
+            handlers[b"match"] = exchange_feed.match_handler(trades, counts)
+            handlers[b"last_match"] = handlers[b"match"]
+        if books:
+            handlers[b"snapshot"] = exchange_feed.snapshot_handler(books, counts)
+            handlers[b"l2update"] = exchange_feed.update_handler(books, counts)
+        return handlers
+
+    def _of(self, channel: Channel) -> list[tuple[CurrencyPair, Topic]]:
+        return [(t.pair, t) for t in self._topics if t.channel is channel and t.pair is not None]
+
+    # ---- own orders over REST -------------------------------------------------------------------
+
+    @property
+    def account(self) -> Account:
+        """What is known of the own orders."""
+        return self._account
+
+    def feed_orders(self, raw: bytes, asked_ns: int, received_ns: int) -> list[Event]:
+        """The events of REST's answer about own orders. Never raises.
+
+        asked_ns: the venue's time when it was asked; what the stream told later stays.
+        """
+        self._counts.frames += 1
+        try:
+            orders = _rest_orders(raw).orders
+            events = self._account.answer(orders, asked_ns, received_ns)
+            self._counts.own(events)
+            return events
+        except UNREADABLE as error:
+            self._counts.reject(unreadable_reason(error), str(error), raw)
+        except WrongFrame as error:
+            self._counts.reject(str(error), "", raw)
+        return []
+
+    # ---- what is not data -----------------------------------------------------------------------
+
+    def _acknowledged(self, raw: bytes, received_ns: int) -> list[Event]:
+        """Advanced Trade lists everything the connection is subscribed to, after every subscribe.
+
+        The heartbeats are subscribed last: whatever is missing beside them was refused.
+        """
+        frame = _advanced_ack(raw)
+        events = self._numbered(frame.sequence_num, received_ns)
+        listed: dict[str, list[str]] = {}
+        for part in frame.events:
+            listed |= part.subscriptions
+        self._counts.ignore(ACKNOWLEDGEMENT)
+        for topic in self._topics:
+            name = wire.NAMES[topic.channel]
+            products = listed.get(name)
+            pair = topic.pair
+            if products is not None and (
+                pair is None or any(one in products for one in wire.served_as(pair))
+            ):
+                topic.acknowledged, topic.refused = True, ""
+            elif products is not None or wire.HEARTBEATS in listed:
+                events += self._refuse(topic, _NOT_LISTED, received_ns)
+        return events
+
+    def _exchange_acknowledged(self, raw: bytes, received_ns: int) -> list[Event]:
+        """The Exchange feed lists everything, too."""
+        listed = {one.name: one.product_ids for one in _exchange_ack(raw).channels}
+        self._counts.ignore(ACKNOWLEDGEMENT)
+        events: list[Event] = []
+        for topic in self._topics:
+            if topic.pair is None:
+                continue
+            name = exchange_wire.NAMES[topic.channel]
+            names = BOOK_CHANNELS if topic.channel is Channel.BOOK else (name,)
+            if any(product_id(topic.pair) in listed.get(one, ()) for one in names):
+                topic.acknowledged, topic.refused = True, ""
+            elif exchange_wire.HEARTBEAT in listed:
+                events += self._refuse(topic, _NOT_LISTED, received_ns)
+        return events
+
+    def _heartbeat(self, raw: bytes, received_ns: int) -> list[Event]:
+        seen = _anything(raw)
+        if seen.sequence_num is None:
+            raise WrongFrame("a frame without its number")
+        own = self._account.heartbeat(seen.timestamp, received_ns) if self._private else []
+        events = self._numbered(seen.sequence_num, received_ns)
+        if not own:
+            self._counts.ignore("a heartbeat")
+            return events
+        self._counts.own(own)
+        return events + own
+
+    def _other(self, raw: bytes, received_ns: int) -> list[Event]:
+        """A frame of any other shape; raises as handlers do."""
+        seen = _anything(raw)
+        name = seen.channel if self._advanced else seen.type
+        handler = self._handlers.get((name or "").encode())
+        if handler is not None:
+            return handler(raw, received_ns)
+        if seen.type == "error":
+            return self._error(seen, raw, received_ns)
+        if name is None:
+            raise WrongFrame("a frame of no known kind")
+        events: list[Event] = []
+        if self._advanced:
+            if seen.sequence_num is None:
+                raise WrongFrame("a frame without its number")
+            events = self._numbered(seen.sequence_num, received_ns)
+        self._counts.ignore("a channel that was not subscribed")
+        return events
+
+    def _error(self, seen: wire.Anything, raw: bytes, received_ns: int) -> list[Event]:
+        """A refusal: of the products it names, else of whatever is not acknowledged yet."""
+        text = ": ".join(part for part in (seen.message, seen.reason) if part) or "no reason given"
+        self._counts.refuse("the venue refused a request", text, raw)
+        named = [
+            topic
+            for topic in self._topics
+            if topic.pair is not None and product_id(topic.pair) in text
+        ]
+        if named:
+            return [event for one in named for event in self._refuse(one, text, received_ns)]
+        waiting = [topic for topic in self._topics if not topic.acknowledged]
+        for topic in waiting:
+            topic.refused = text
+        self._counts.refusals += 1
+        channel = (waiting or self._topics)[0].channel if self._topics else Channel.TICKER
+        return [Refused(received_ns, Exchange.COINBASE, channel, None, text)]
+
+    def _refuse(self, topic: Topic, reason: str, received_ns: int) -> list[Event]:
+        if topic.refused or topic.acknowledged:
+            return []
+        topic.refused = reason
+        self._counts.refusals += 1
+        return [Refused(received_ns, Exchange.COINBASE, topic.channel, topic.pair, reason)]
+
+    def _numbered(self, number: int, received_ns: int) -> list[Event]:
+        line = self._line
+        events = [] if number == line.expected else line.jump(number, received_ns)
+        line.expected = number + 1
+        return events
+
+    def _invalidate(self) -> None:
+        for book in self._books.values():
+            book.restart()
+
+
+def _served(pairs: Iterable[tuple[CurrencyPair, T]]) -> dict[str, list[T]]:
+    """By each name that a pair's frames may bear; BTC-USD may stand for BTC/USDC, too."""
+    named: dict[str, list[T]] = {}
+    for pair, one in pairs:
+        for name in wire.served_as(pair):
+            named.setdefault(name, []).append(one)
+    return named
+
+
+def check_settings(
+    feed: str,
+    channels: Iterable[Channel],
+    book_depth: int,
+    candle_interval: str,
+    book_channel: str,
+) -> None:
+    """Raise ConfigError for what Coinbase does not offer."""
+    if feed not in FEEDS:
+        raise ConfigError(f'feed is "{feed}"; accepted: {", ".join(FEEDS)}.')
+    offered = exchange_wire.NAMES if feed == "exchange" else wire.NAMES
+    for channel in channels:
+        if channel not in offered:
+            raise ConfigError(
+                f'the {feed} feed of coinbase has no channel "{channel}"; '
+                f"accepted: {', '.join(offered)}."
+            )
+    if candle_interval != wire.INTERVAL:
+        raise ConfigError(
+            f'candle_interval is "{candle_interval}"; Coinbase streams "{wire.INTERVAL}" only.'
+        )
+    if book_channel not in BOOK_CHANNELS:
+        raise ConfigError(
+            f'book_channel is "{book_channel}"; accepted: {", ".join(BOOK_CHANNELS)}.'
+        )
+    if book_depth < 1:
+        raise ConfigError(f"book_depth is {book_depth}; accepted: 1 or more.")
