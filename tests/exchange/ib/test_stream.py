@@ -141,6 +141,49 @@ def test_every_channel_shares_one_session_and_gets_its_own_events():
     run(body, on_message, [channel.value for channel in Channel], ["aapl/usd"], args=args)
 
 
+def test_a_snapshot_is_of_the_channels_own_question_and_not_the_end_of_another_list():
+    lists = []
+
+    def on_message(client, fields):
+        if int(fields[0]) == tws.ALL_OPEN_ORDERS:
+            lists.append(client)
+            if len(lists) == 2:  # both questions are there: the first answer's end comes first
+                client.send_raw(frames.ORDERS_END)
+                account(client, fields)
+
+    async def body(stream, observer, server):
+        batch = await observer.my_order_batch_queue.get()
+        assert [order.venue_id for order in batch.orders] == ["9"]
+        assert observer.my_order_batch_queue.empty()
+
+    run(body, on_message, ["my_order", "my_order_batch"])
+
+
+def test_what_was_filled_while_we_were_away_is_learned_at_the_reconnect():
+    def on_message(client, fields):
+        number, first = int(fields[0]), len(client.tws.clients) == 1
+        if number == tws.ALL_OPEN_ORDERS:
+            if first:
+                account(client, fields)
+            else:
+                client.send_raw(frames.ORDERS_END)
+        elif number == tws.EXECUTIONS and not first:
+            client.send_raw(
+                frames.execution("a.01", 9, request=fields[2], shares="20000", total="20000"),
+                frames.executions_end(fields[2]),
+            )
+
+    async def body(stream, observer, server):
+        await until(lambda: observer.my_order_queue.qsize())
+        server.clients[0].hang_up()
+        order = None
+        while order is None or order.status is not OrderStatus.FILLED:
+            order = await observer.my_order_queue.get()
+        assert order.filled_volume == 20000
+
+    run(body, on_message, ["my_order"])
+
+
 def test_own_orders_follow_the_account():
     async def body(stream, observer, server):
         await until(lambda: observer.my_order_queue.qsize() and server.clients)

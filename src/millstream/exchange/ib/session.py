@@ -67,6 +67,8 @@ class Seat:
     def __init__(self, session: TwsSession, channel: Channel, on_frame: OnFrame) -> None:
         self._session, self.channel, self.on_frame = session, channel, on_frame
         self._end: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        # Lists of orders that others asked for are under way: this seat would see but their ends.
+        self.foreign_lists = session.lists_under_way
 
     @property
     def client_id(self) -> int:
@@ -75,9 +77,13 @@ class Seat:
 
     def request(self, method: str, *arguments: Any) -> None:
         """Call one of ib_async's request methods; raises StreamError when the session has ended."""
+        if self._session.client is None:
+            raise StreamError("TWS cannot be asked: the session has ended.")
         try:
             getattr(self._session.client, method)(*arguments)
-        except (ConnectionError, AttributeError) as error:
+            if method == "reqAllOpenOrders":
+                self._session.lists_under_way += 1
+        except ConnectionError as error:
             raise StreamError(f"TWS cannot be asked: {error}.") from None
 
     async def ended(self) -> tuple[int, str]:
@@ -147,6 +153,8 @@ class TwsSession:
         self._ib_async = load_ib_async()
         self.client: Any = None  # ib_async.Client, whose methods have no types
         self.received_ns = 0
+        self.lists_under_way = 0  # answers to reqAllOpenOrders: they bear no request id
+        self._private_ns = 0  # the last frame for the private channels
         self._seats: dict[Channel, Seat] = {}
         self._opening = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
@@ -182,10 +190,22 @@ class TwsSession:
             return
         channel = wire.channel_of(fields)
         if channel is None:
-            for seat in list(self._seats.values()):
-                seat.on_frame(raw, self.received_ns)
+            self._share(fields[0], raw)
         elif (mine := self._seats.get(channel)) is not None:
             mine.on_frame(raw, self.received_ns)
+
+    def _share(self, kind: bytes, raw: bytes) -> None:
+        """A frame of the whole session: errors are everybody's, all others the account's."""
+        for seat in list(self._seats.values()):
+            if kind != wire.ERROR and not seat.channel.private:
+                continue
+            if seat.foreign_lists and kind in (wire.OPEN_ORDER, wire.OPEN_ORDERS_END):
+                seat.foreign_lists -= kind == wire.OPEN_ORDERS_END
+                continue
+            seat.on_frame(raw, self.received_ns)
+        self._private_ns = self.received_ns
+        if kind == wire.OPEN_ORDERS_END:
+            self.lists_under_way = max(0, self.lists_under_way - 1)
 
     async def _open(self) -> None:
         where, relay = f"tws://{self.host}:{self.port}", _Relay(self)
@@ -226,17 +246,24 @@ class TwsSession:
         client.apiError -= on_error
         client.apiEnd += lambda: self._lost(client, "the connection was lost")
         self.client, self.received_ns = client, time.time_ns()
+        self.lists_under_way, self._private_ns = 0, self.received_ns
         self._watch = asyncio.create_task(self._keep_alive(client))
 
     async def _keep_alive(self, client: Any) -> None:
-        """TWS has no heartbeat: ask it for its time when it is silent."""
+        """TWS has no heartbeat: ask it for its time when it is silent.
+
+        Its answer also moves the private channels on, whose decoders know the time by frames only.
+        """
         while True:
             await asyncio.sleep(self._idle_s / 2)
-            idle_s = (time.time_ns() - self.received_ns) / 1e9
+            now_ns = time.time_ns()
+            idle_s = (now_ns - self.received_ns) / 1e9
+            private = any(channel.private for channel in self._seats)
             if idle_s >= self._idle_s + self._reply_s:
                 self._lost(client, f"TWS did not answer within {self._reply_s:g} s")
                 return
-            if idle_s >= self._idle_s and client.isReady():
+            since_ns = self._private_ns if private else self.received_ns
+            if now_ns - since_ns >= self._idle_s * 1e9 and client.isReady():
                 client.reqCurrentTime()
 
     def _lost(self, client: Any, reason: str) -> None:

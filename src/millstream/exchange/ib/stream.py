@@ -6,7 +6,6 @@ of a stream (`session.py` says why); each channel has its own health, figures an
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -26,8 +25,6 @@ from millstream.stream.seldom import Seldom
 HOST = "tws://127.0.0.1:7497"  # paper trading; 7496 live, IB Gateway 4002 and 4001
 
 _RECONNECT = 1101  # a seat that is left to subscribe anew, in TWS's own number
-_log = logging.getLogger(__name__)
-
 _CANCEL = {
     Channel.TRADE: "cancelTickByTickData",
     Channel.CANDLE: "cancelHistoricalData",
@@ -96,7 +93,7 @@ class IBStream(VenueStream):
             channel: SeatSupervisor(self, channel, int(str(reconnect_times)), self.session)
             for channel in self.subscribe_channels
         }
-        self._complaints = Seldom()
+        self._complaints = {channel: Seldom() for channel in self.subscribe_channels}
         self._known_bad: dict[Channel, int] = {}
 
     def decoder(self, channel: Channel) -> IBDecoder:
@@ -156,20 +153,24 @@ class IBStream(VenueStream):
         bad = decoder.counts.malformed + decoder.counts.refused
         if bad != self._known_bad.get(channel, 0):
             self._known_bad[channel] = bad
-            self._complain(channel, 1, events, raw)
+            if count := self._complaints[channel].count(received_ns):
+                self._complain(channel, count, events, raw)
 
     def ask(self, channel: Channel, seat: Seat) -> None:
         """Send the channel's requests."""
         decoder = self._decoder_of(channel)
         decoder.restart()
-        if channel is Channel.MY_TRADE:
-            everything = load_ib_async().ExecutionFilter()
-            seat.request("reqExecutions", wire.request_id(channel, 0), everything)
-        elif channel.private:
+        if channel in (Channel.MY_ORDER, Channel.MY_ORDER_BATCH):
             if seat.client_id == 0:
                 seat.request("reqAutoOpenOrders", True)
             seat.request("reqAllOpenOrders")
-        elif channel is Channel.TICKER:
+        if channel in (
+            Channel.MY_ORDER,
+            Channel.MY_TRADE,
+        ):  # an order may have been filled meanwhile
+            everything = load_ib_async().ExecutionFilter()
+            seat.request("reqExecutions", wire.request_id(channel, 0), everything)
+        if channel is Channel.TICKER:
             seat.request("reqMarketDataType", self.venue_settings.market_data_type)
         for subscription in decoder.subscriptions(channel):
             self._ask(seat, subscription, decoder)

@@ -15,7 +15,7 @@ SECOND = 1_000_000_000
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):  # KeyError: no such zone
         return None
 
 
