@@ -14,7 +14,6 @@ it is an error too. With several market makers a price may have several rows: on
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 from millstream.exchange.decoding import FrameCounts
 from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Levels, Resynced
@@ -33,12 +32,14 @@ class PairBook:
         self.pair = pair
         self._counts, self._want = counts, want
         self._sides: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
+        self._levels: list[Levels | None] = [(), ()]  # of each side; None: out of order
         self._served = self._lost = False
         self._crossed = 0
 
     def restart(self) -> None:
         """It was asked for anew: rows begin at position 0."""
         self._sides = ([], [])
+        self._levels = [(), ()]
         self._served = self._lost = False
         self._crossed = 0
 
@@ -60,6 +61,7 @@ class PairBook:
             rows[position] = (price, volume)
         else:
             del rows[position]
+        self._levels[side] = _levels(rows, -1.0 if side == BID else 1.0)
         return self._serve(now_ns)
 
     def lose(self, now_ns: int, expected: str, got: str, reason: str) -> list[Event]:
@@ -73,11 +75,11 @@ class PairBook:
         return [Gap(now_ns, _IB, Channel.BOOK, self.pair, expected, got, 0, reason)]
 
     def _serve(self, now_ns: int) -> list[Event]:
-        asks, bids = _levels(self._sides[ASK]), _levels(self._sides[BID])
-        if not (asks and bids):
+        asks, bids = self._levels
+        if asks == () or bids == ():
             self._counts.ignore("a depth row of a book with one side")
             return []
-        if bids[0][0] >= asks[0][0] or not (_sorted(asks, +1) and _sorted(bids, -1)):
+        if not asks or not bids or bids[0][0] >= asks[0][0]:
             self._crossed += 1
             if self._crossed > MAX_CROSSED:
                 return self.lose(now_ns, "", "", "the book stays crossed or out of order")
@@ -93,15 +95,20 @@ class PairBook:
         return [Resynced(now_ns, _IB, Channel.BOOK, self.pair, 0), book]
 
 
-def _levels(rows: list[tuple[float, float]]) -> Levels:
+def _levels(rows: list[tuple[float, float]], sign: float) -> Levels | None:
+    """Rows of one price as one level, best first; None when the prices are not in order."""
     levels: list[tuple[float, float]] = []
-    for price, volume in rows:
-        if levels and levels[-1][0] == price:
-            levels[-1] = (price, levels[-1][1] + volume)
-        elif volume > 0.0:
-            levels.append((price, volume))
-    return tuple(levels)
-
-
-def _sorted(levels: Levels, sign: int) -> bool:
-    return all(sign * a[0] < sign * b[0] for a, b in pairwise(levels))
+    last = 0.0
+    for row in rows:
+        price, volume = row
+        if price == last:
+            if levels:
+                levels[-1] = (price, levels[-1][1] + volume)
+        elif sign * price > sign * last or not last:
+            levels.append(row)
+            last = price
+        else:
+            return None
+    if all(level[1] for level in levels):
+        return tuple(levels)
+    return tuple(level for level in levels if level[1] > 0.0)

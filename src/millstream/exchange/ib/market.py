@@ -6,13 +6,13 @@ IndexError when a field is not what it should be. Numbers are read from the byte
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
 from millstream.exchange.decoding import FrameCounts
-from millstream.exchange.ib import times
+from millstream.exchange.ib import times, wire
 from millstream.model import Candle, CurrencyPair, Event, Exchange, Side, Ticker, Trade
+
+GREATEST = wire.UNSET_FROM
 
 _IB = Exchange.IB
 
@@ -24,7 +24,7 @@ _BID_SIZE, _ASK_SIZE = (b"0", b"69"), (b"3", b"70")
 def finite(text: bytes) -> float:
     """A number that is one: no nan, no infinity."""
     number = float(text)
-    if not math.isfinite(number):
+    if not -GREATEST < number < GREATEST:
         raise ValueError("not a finite number")
     return number
 
@@ -119,8 +119,8 @@ class PairTrades:
 
     def trade(self, fields: list[bytes], now_ns: int) -> list[Event]:
         """Of a tick-by-tick trade."""
-        second, price, volume = int(fields[3]), finite(fields[4]), finite(fields[5])
-        if price <= 0.0 or volume < 0.0 or second < 0:
+        second, price, volume = int(fields[3]), float(fields[4]), float(fields[5])
+        if not (0.0 < price < GREATEST and 0.0 <= volume < GREATEST and second >= 0):
             raise ValueError("a trade without a price")
         if price != self._price:
             self._side = Side.BUY if price > self._price else Side.SELL
