@@ -19,6 +19,13 @@ if TYPE_CHECKING:  # a decoder alone needs no sockets
 # Each venue's folder has a `stream.py` and a `decode.py`; here are the classes in them.
 VENUES: Final[dict[Exchange, tuple[str, str, str]]] = {
     Exchange.BINANCE: ("millstream.exchange.binance", "BinanceStream", "BinanceDecoder"),
+    Exchange.COINBASE: ("millstream.exchange.coinbase", "CoinbaseStream", "CoinbaseDecoder"),
+    Exchange.KRAKEN: ("millstream.exchange.kraken", "KrakenStream", "KrakenDecoder"),
+    Exchange.KRAKEN_FUTURE: (
+        "millstream.exchange.kraken_future",
+        "KrakenFutureStream",
+        "KrakenFutureDecoder",
+    ),
     Exchange.IB: ("millstream.exchange.ib", "IBStream", "IBDecoder"),
 }
 

@@ -1,0 +1,151 @@
+"""A Kraken book: a snapshot, absolute changes, and a checksum of the ten best levels. Pure.
+
+The checksum is the CRC32 of text: of the ten best asks and then bids, each price and quantity as it
+was sent, without its point and its leading zeros. So `0.50930100` is not `0.509301`, and each level
+keeps that text. Levels beyond the subscribed depth are cut off: Kraken no longer tells of them.
+Source: docs.kraken.com, "Book checksum (v2)".
+
+    state       snapshot, right         snapshot, wrong     update, right   update, wrong
+    unsynced    Resynced, Book          Gap                 ignored         ignored
+    synced      Book                    Gap -> unsynced     Book            Gap -> unsynced
+
+After a Gap the pair is to be subscribed anew, and only that pair: `wanted`. A snapshot without a
+checksum is ignored: another one follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from zlib import crc32
+
+from millstream.exchange.book import BookSide
+from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.kraken import wire
+from millstream.exchange.kraken.times import nanoseconds
+from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Resynced
+
+CHECKED = 10  # levels of each side that the checksum covers
+LARGEST = 1e300
+
+
+class CheckedSide(BookSide):
+    """One side, with the text of each level's price and quantity."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, sign: int) -> None:
+        super().__init__(sign)
+        self._texts: dict[float, bytes] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.load(())
+        self._texts = {}
+
+    def take(self, levels: Iterable[wire.Level], depth: int) -> None:
+        """Apply absolute changes and cut off what is deeper than `depth` levels.
+
+        Raises ValueError when one is not a price or not a quantity.
+        """
+        texts, changes = self._texts, []
+        for level in levels:
+            price_text, volume_text = bytes(level.price), bytes(level.qty)
+            price, volume = float(price_text), float(volume_text)
+            if not (0.0 < price <= LARGEST and 0.0 <= volume <= LARGEST):
+                raise ValueError("a level's price or quantity is impossible")
+            changes.append((price, volume))
+            texts[price] = _digits(price_text) + _digits(volume_text)
+        self.apply(changes)
+        excess = len(self._keys) - depth
+        if excess > 0:
+            for key in self._keys[:excess]:
+                del self._levels[key]
+            del self._keys[:excess]
+        if len(texts) > 4 * depth + 100:  # of levels that are gone
+            self._texts = {level[0]: texts[level[0]] for level in self._levels.values()}
+
+    def text(self) -> bytes:
+        """What the checksum is made of."""
+        texts = self._texts
+        return b"".join([texts[price] for price, _ in self.top(CHECKED)])
+
+
+class PairBook:
+    """One pair's book."""
+
+    def __init__(
+        self,
+        pair: CurrencyPair,
+        topic: Topic,
+        counts: FrameCounts,
+        wanted: list[CurrencyPair | None],
+        levels: int,
+    ) -> None:
+        self.pair, self.topic, self.synced = pair, topic, False
+        self._counts, self._wanted = counts, wanted  # wanted: who needs a new subscription
+        self._levels, self._depth = levels, wire.subscribed_depth(levels)
+        self._bids, self._asks = CheckedSide(+1), CheckedSide(-1)
+
+    def restart(self) -> None:
+        """What is known is old: serve nothing until the next snapshot."""
+        self.synced = False
+
+    def snapshot(self, depth: wire.Depth, received_ns: int) -> list[Event]:
+        """The events of a snapshot."""
+        if depth.checksum is None:
+            return []
+        self._bids.clear()
+        self._asks.clear()
+        was_synced, self.synced = self.synced, True
+        events = self._apply(depth, received_ns)
+        if self.synced and not was_synced:
+            self._counts.resynced += 1
+            events.insert(0, Resynced(received_ns, Exchange.KRAKEN, Channel.BOOK, self.pair, 0))
+        return events
+
+    def update(self, depth: wire.Depth, received_ns: int) -> list[Event]:
+        """The events of a change."""
+        return self._apply(depth, received_ns) if self.synced else []
+
+    def _apply(self, depth: wire.Depth, received_ns: int) -> list[Event]:
+        try:
+            exchange_ns = nanoseconds(depth.timestamp)
+            self._bids.take(depth.bids, self._depth)
+            self._asks.take(depth.asks, self._depth)
+        except ValueError as error:
+            return [self.lose(received_ns, "", "", f"an update could not be read: {error}")]
+        bids, asks = self._bids, self._asks
+        ours = crc32(bids.text(), crc32(asks.text()))
+        if ours != depth.checksum:
+            told = "none" if depth.checksum is None else str(depth.checksum)
+            return [self.lose(received_ns, told, str(ours), "the book's checksum differs")]
+        bid, ask = bids.best_price, asks.best_price
+        if bid is not None and ask is not None and bid >= ask:
+            return [self.lose(received_ns, "", "", "the book is crossed")]
+        self._counts.books += 1
+        return [
+            Book(
+                received_ns,
+                Exchange.KRAKEN,
+                self.pair,
+                exchange_ns,
+                bids.top(self._levels),
+                asks.top(self._levels),
+                0,  # Kraken numbers no updates
+            )
+        ]
+
+    def lose(self, received_ns: int, expected: str, got: str, reason: str) -> Gap:
+        """The book is not to be served until it was subscribed anew."""
+        self.synced = False
+        self._wanted.append(self.pair)
+        self._counts.gaps += 1
+        channel, pair = Channel.BOOK, self.pair
+        return Gap(received_ns, Exchange.KRAKEN, channel, pair, expected, got, 0, reason)
+
+
+def _digits(text: bytes) -> bytes:
+    if b"e" in text or b"E" in text:  # never seen in a book
+        text = f"{Decimal(text.decode()):f}".encode()
+    return text.replace(b".", b"").lstrip(b"0")

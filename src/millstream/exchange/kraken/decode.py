@@ -1,0 +1,367 @@
+"""Kraken spot's frames to events. Pure: bytes and their receive time in, events out.
+
+What a frame is stands in its first field, `{"channel":"ticker",...`: that value is cut out of the
+bytes and looked up, and the handler's one pass of msgspec checks the rest. Whatever looks different
+takes `_other`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from millstream.exchange.decoding import (
+    ACKNOWLEDGEMENT,
+    UNREADABLE,
+    FrameCounts,
+    SnapshotRequest,
+    Topic,
+    unreadable_reason,
+)
+from millstream.exchange.kraken import wire
+from millstream.exchange.kraken.account import Account
+from millstream.exchange.kraken.book import PairBook
+from millstream.exchange.kraken.series import PairCandles, PairTrades
+from millstream.exchange.kraken.times import nanoseconds
+from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused, Ticker
+
+Handler: TypeAlias = Callable[[bytes, int], list[Event]]
+
+_KRAKEN = Exchange.KRAKEN
+_tickers = msgspec.json.Decoder(wire.TickerFrame).decode
+_trades = msgspec.json.Decoder(wire.TradeFrame).decode
+_books = msgspec.json.Decoder(wire.BookFrame).decode
+_candles = msgspec.json.Decoder(wire.CandleFrame).decode
+_executions = msgspec.json.Decoder(wire.ExecutionFrame).decode
+_anything = msgspec.json.Decoder(wire.Anything).decode
+
+
+class WrongFrame(Exception):
+    """Readable, but not what this channel may carry."""
+
+
+class KrakenDecoder:
+    """Typed events from the frames of one connection to Kraken spot.
+
+    pairs, channels: what was subscribed; frames of other symbols are counted as ignored.
+    book_depth: levels on each side of a `Book`. Kraken's checksum covers ten: only then is every
+    level that is served known to be right.
+    candle_interval: "1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w", "15d".
+    """
+
+    def __init__(
+        self,
+        pairs: Iterable[CurrencyPair],
+        channels: Iterable[Channel],
+        *,
+        book_depth: int = 10,
+        candle_interval: str = "1m",
+    ) -> None:
+        self.pairs = tuple(dict.fromkeys(pairs))
+        self.channels = tuple(dict.fromkeys(channels))
+        wire.subscribed_depth(book_depth)
+        self._interval, self._minutes = candle_interval, wire.minutes(candle_interval)
+        self._counts = FrameCounts()
+        self._wanted: list[CurrencyPair | None] = []
+        self._topics = [
+            Topic(pair, channel)
+            for channel in self.channels
+            for pair in ((None,) if channel.private else self.pairs)
+        ]
+        self._books = {
+            wire.symbol(pair): PairBook(pair, topic, self._counts, self._wanted, book_depth)
+            for pair, topic in self._of(Channel.BOOK)
+        }
+        self._account = Account(self.channels, self._counts, self._wanted)
+        self._handlers: dict[bytes, Handler] = {
+            wire.NAMES[channel].encode(): self._handler(channel) for channel in self.channels
+        }
+        self._handlers |= {b"heartbeat": self._heartbeat, b"status": self._status}
+
+    @property
+    def counts(self) -> FrameCounts:
+        """Where every frame fed so far went."""
+        return self._counts
+
+    def topics(self) -> Sequence[Topic]:
+        """One per subscription: pair and channel."""
+        return self._topics
+
+    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
+        """The events of one frame; an empty list when it has none. Never raises."""
+        self._counts.frames += 1
+        try:
+            # {"channel":"NAME", ...: the name is the fourth piece; its handler checks the rest.
+            handler = self._handlers.get(raw.split(b'"', 4)[3])
+        except IndexError:
+            handler = None
+        try:
+            if not raw.isascii():
+                raw.decode()  # fields that nobody reads must be text, too
+            return (handler or self._other)(raw, received_ns)
+        except UNREADABLE as error:
+            reason, detail = unreadable_reason(error), str(error)
+        except (WrongFrame, ValueError) as error:
+            reason, detail = str(error), ""
+        self._counts.reject(reason, detail, raw)
+        return self._lost(raw, received_ns)
+
+    def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
+        """Nothing: Kraken sends its snapshots over the stream."""
+        self._counts.frames += 1
+        self._counts.pass_over("a REST snapshot that nobody asked for")
+        return []
+
+    def snapshot_requests(self) -> list[SnapshotRequest]:
+        """Always empty."""
+        return []
+
+    def resubscriptions(self) -> list[CurrencyPair | None]:
+        """Who needs a new subscription, once; None is the account."""
+        if not self._wanted:
+            return []
+        wanted = list(dict.fromkeys(self._wanted))
+        self._wanted.clear()
+        return wanted
+
+    def restart(self) -> None:
+        """A new connection begins: books must be synced anew, trade ids go on."""
+        self._wanted.clear()
+        self._account.restart()
+        for book in self._books.values():
+            book.restart()
+        for topic in self._topics:
+            topic.restart()
+
+    # ---- a handler per channel ------------------------------------------------------------------
+
+    def _handler(self, channel: Channel) -> Handler:
+        match channel:
+            case Channel.TICKER:
+                return self._ticker_handler()
+            case Channel.TRADE:
+                return self._trade_handler()
+            case Channel.BOOK:
+                return self._book
+            case Channel.CANDLE:
+                return self._candle_handler()
+            case _:
+                return self._execution_handler()
+
+    def _of(self, channel: Channel) -> list[tuple[CurrencyPair, Topic]]:
+        return [(t.pair, t) for t in self._topics if t.channel is channel and t.pair is not None]
+
+    def _ticker_handler(self) -> Handler:
+        served = {wire.symbol(pair): (pair, topic) for pair, topic in self._of(Channel.TICKER)}
+        counts = self._counts
+
+        def handle(raw: bytes, received_ns: int) -> list[Event]:
+            data = _tickers(raw).data
+            events: list[Event] = []
+            for quote in data:
+                found = served.get(quote.symbol)
+                if found is None:
+                    continue
+                pair, topic = found
+                bid, ask = quote.bid, quote.ask
+                topic.last_ns = received_ns
+                if bid > 0.0 and ask > 0.0:
+                    told_ns = nanoseconds(quote.timestamp)
+                    events.append(
+                        Ticker(
+                            *(received_ns, _KRAKEN, pair, told_ns),
+                            *(bid, quote.bid_qty, ask, quote.ask_qty),
+                        )
+                    )
+            if not events:
+                counts.ignore("a market without a bid and an ask, or not subscribed")
+                return events
+            counts.tickers += len(events)
+            counts.further += len(events) - 1
+            return events
+
+        return handle
+
+    def _trade_handler(self) -> Handler:
+        counts = self._counts
+        served = {
+            wire.symbol(pair): PairTrades(pair, topic, counts)
+            for pair, topic in self._of(Channel.TRADE)
+        }
+
+        def handle(raw: bytes, received_ns: int) -> list[Event]:
+            deals = _trades(raw).data
+            times = [nanoseconds(deal.timestamp) for deal in deals]
+            if len(deals) > 1:
+                ordered = sorted(range(len(deals)), key=lambda place: deals[place].trade_id)
+                deals, times = [deals[i] for i in ordered], [times[i] for i in ordered]
+            events: list[Event] = []
+            before = counts.trades
+            for deal, exchange_ns in zip(deals, times, strict=True):
+                trades = served.get(deal.symbol)
+                if trades is not None:
+                    trades.topic.last_ns = received_ns
+                    events += trades.take(deal, exchange_ns, received_ns)
+            told = counts.trades - before
+            if told:
+                counts.further += told - 1
+            else:
+                counts.ignore("trades seen before, or of a symbol that was not subscribed")
+            return events
+
+        return handle
+
+    def _book(self, raw: bytes, received_ns: int) -> list[Event]:
+        counts, frame = self._counts, _books(raw)
+        events: list[Event] = []
+        before = counts.books
+        for depth in frame.data:
+            book = self._books.get(depth.symbol)
+            if book is None:
+                continue
+            book.topic.last_ns = received_ns
+            take = book.snapshot if frame.type == "snapshot" else book.update
+            events += take(depth, received_ns)
+        told = counts.books - before
+        if told:
+            counts.further += told - 1
+        elif events:
+            counts.ignore("an update that does not fit the book")
+        else:
+            counts.ignore("of a book that awaits its snapshot, or was not subscribed")
+        return events
+
+    def _candle_handler(self) -> Handler:
+        counts = self._counts
+        served = {
+            wire.symbol(pair): PairCandles(pair, topic, counts, self._interval, self._minutes)
+            for pair, topic in self._of(Channel.CANDLE)
+        }
+
+        def handle(raw: bytes, received_ns: int) -> list[Event]:
+            frame = _candles(raw)
+            told_ns = nanoseconds(frame.timestamp)
+            by_symbol: dict[str, list[tuple[int, wire.Bar]]] = {}
+            for bar in frame.data:
+                if bar.interval != self._minutes:
+                    raise WrongFrame("the candle's interval is not the subscription's")
+                if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
+                    raise WrongFrame("the candle's prices are not between its low and its high")
+                timed = nanoseconds(bar.interval_begin), bar
+                by_symbol.setdefault(bar.symbol, []).append(timed)
+            events: list[Event] = []
+            for symbol, bars in by_symbol.items():
+                candles = served.get(symbol)
+                if candles is not None:
+                    candles.topic.last_ns = received_ns
+                    events += candles.take(bars, told_ns, received_ns)
+            if events:
+                counts.further += len(events) - 1
+            else:
+                counts.ignore("candles closed before, or of a symbol that was not subscribed")
+            return events
+
+        return handle
+
+    def _execution_handler(self) -> Handler:
+        counts, account = self._counts, self._account
+        topics = [topic for topic in self._topics if topic.pair is None]
+
+        def handle(raw: bytes, received_ns: int) -> list[Event]:
+            events = account.frame(_executions(raw), received_ns)
+            for topic in topics:
+                topic.last_ns = received_ns
+            counts.own(events)
+            return events
+
+        return handle
+
+    # ---- what is not data -----------------------------------------------------------------------
+
+    def _heartbeat(self, raw: bytes, received_ns: int) -> list[Event]:
+        if _anything(raw).channel != "heartbeat":
+            return self._other(raw, received_ns)
+        self._counts.ignore("a heartbeat")
+        return []
+
+    def _status(self, raw: bytes, received_ns: int) -> list[Event]:
+        if _anything(raw).channel != "status":
+            return self._other(raw, received_ns)
+        self._counts.ignore("the venue's status")
+        return []
+
+    def _other(self, raw: bytes, received_ns: int) -> list[Event]:
+        """A frame of any other shape; raises as handlers do."""
+        seen = _anything(raw)
+        if seen.success is False or (seen.error and seen.success is None):
+            return self._refusal(seen, raw, received_ns)
+        if seen.method is not None:
+            if seen.method == "subscribe" and seen.result is not None:
+                self._acknowledge(seen.result)
+            self._counts.ignore(ACKNOWLEDGEMENT)
+            return []
+        if seen.channel is None:
+            raise WrongFrame("a frame of no known kind")
+        handler = self._handlers.get(seen.channel.encode())
+        if handler is not None:
+            return handler(raw, received_ns)
+        self._counts.ignore("a channel that was not subscribed")
+        return []
+
+    def _acknowledge(self, told: wire.Subscribed) -> None:
+        for topic in self._topics:
+            of_pair = topic.pair is None or wire.symbol(topic.pair) == told.symbol
+            if wire.NAMES[topic.channel] == told.channel and of_pair:
+                topic.acknowledged, topic.refused = True, ""
+
+    def _refusal(self, seen: wire.Anything, raw: bytes, received_ns: int) -> list[Event]:
+        """Of the pair it names; else of whatever is not acknowledged yet."""
+        text = seen.error or "no reason given"
+        self._counts.refuse("the venue refused a request", text, raw)
+        if seen.method == "unsubscribe":
+            return []  # a new subscription of a pair that had none: the subscribe follows
+        again = (seen.req_id or 0) - wire.AGAIN
+        resubscribed = self.pairs[again] if 0 <= again < len(self.pairs) else None
+        named = [
+            topic
+            for topic in self._topics
+            if topic.pair is not None
+            and (
+                topic.pair == resubscribed
+                or wire.symbol(topic.pair) == seen.symbol
+                or wire.symbol(topic.pair) in text
+            )
+        ]
+        if named:
+            return [self._refuse(topic, topic.pair, text, received_ns) for topic in named]
+        waiting = [topic for topic in self._topics if not topic.acknowledged]
+        events = [self._refuse(topic, None, text, received_ns) for topic in waiting[:1]]
+        for topic in waiting:
+            topic.refused = text
+        return events
+
+    def _refuse(
+        self, topic: Topic, pair: CurrencyPair | None, text: str, received_ns: int
+    ) -> Event:
+        topic.acknowledged, topic.refused = False, text
+        self._counts.refusals += 1
+        return Refused(received_ns, _KRAKEN, topic.channel, pair, text)
+
+    def _lost(self, raw: bytes, received_ns: int) -> list[Event]:
+        """A frame was of no use: what it may have changed is not known any more.
+
+        Trades miss their number, tickers and candles come again; a book and the account do not.
+        """
+        reason = "a frame could not be read"
+        if self._books and b"heartbeat" not in raw:
+            named = [book for name, book in self._books.items() if name.encode() in raw]
+            return [
+                book.lose(received_ns, "", "", reason)
+                for book in named or self._books.values()
+                if book.synced
+            ]
+        if any(channel.private for channel in self.channels):
+            return [self._account.lose(received_ns, "", "", 0, reason)]
+        return []

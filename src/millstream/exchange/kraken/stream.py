@@ -1,0 +1,179 @@
+"""Kraken spot, live: a connection per channel to websocket v2.
+
+A private connection begins with a token that REST gives, a new one each time: tokens die when the
+venue is renewed. One key has one nonce, so that tokens of one key are fetched one after another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from millstream.errors import LoginRefused, StreamError
+from millstream.exchange.credentials import Credentials, key_lock
+from millstream.exchange.decoding import Decoder
+from millstream.exchange.kraken import auth, wire
+from millstream.exchange.kraken.decode import KrakenDecoder
+from millstream.exchange.kraken.resubscribe import Resubscriber
+from millstream.exchange.live import VenueSettings, VenueStream
+from millstream.model import Channel, CurrencyPair, Event, Resynced
+from millstream.stream import rest
+from millstream.stream.base import Message
+from millstream.stream.talk import Talk
+
+_token_answer = msgspec.json.Decoder(wire.TokenAnswer).decode
+
+
+class KrakenSettings(VenueSettings, frozen=True, kw_only=True):
+    """What `subscribe_args` may say to a KrakenStream."""
+
+    rest_host: str = wire.REST_HOST  # tokens come from here
+    public_url: str = wire.PUBLIC_URL
+    private_url: str = wire.PRIVATE_URL
+    asset_class: str = ""  # "spot" or "derivatives", where the address serves both
+    book_depth: int = 10  # levels on each side of a Book; the venue's checksum covers 10
+    candle_interval: str = "1m"
+
+
+class KrakenStream(VenueStream):
+    """Tickers, trades, books, candles, own orders and own trades of Kraken spot."""
+
+    settings_type = KrakenSettings
+    venue_settings: KrakenSettings
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._resubscribers: dict[Channel, Resubscriber] = {}
+        super().__init__(*arguments, **named)
+
+    def decoder(self, channel: Channel) -> Decoder:
+        """A decoder for the frames of one channel."""
+        settings = self.venue_settings
+        if channel.private:
+            auth.secret_bytes(self.credentials)
+        return KrakenDecoder(
+            self.currency_pairs,
+            [channel],
+            book_depth=settings.book_depth,
+            candle_interval=settings.candle_interval,
+        )
+
+    async def ticker_channel(self) -> None:
+        """The best bid and ask, at each change."""
+        await self._run(Channel.TICKER)
+
+    async def trade_channel(self) -> None:
+        """Each trade; it begins with the last 50."""
+        await self._run(Channel.TRADE)
+
+    async def book_channel(self) -> None:
+        """The best levels at each change, checked against the venue's checksum."""
+        await self._run(Channel.BOOK)
+
+    async def candle_channel(self) -> None:
+        """The running candle as it changes, and its last state once the next has begun."""
+        await self._run(Channel.CANDLE)
+
+    async def my_order_channel(self) -> None:
+        """Own orders: those that are open, then each change."""
+        await self._run(Channel.MY_ORDER)
+
+    async def my_trade_channel(self) -> None:
+        """Own fills: the last 50, then each one."""
+        await self._run(Channel.MY_TRADE)
+
+    async def my_order_batch_channel(self) -> None:
+        """All open orders, after each connect."""
+        await self._run(Channel.MY_ORDER_BATCH)
+
+    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
+        """Give events to the observers, and heal what one of them says is broken."""
+        super().publish(channel, events)
+        resubscriber = self._resubscribers.get(channel)
+        if resubscriber is None:
+            return
+        for event in events:
+            if type(event) is Resynced:
+                resubscriber.healed(event.symbol)
+        decoder = self._decoders[channel]
+        assert isinstance(decoder, KrakenDecoder)
+        resubscriber.ask(decoder.resubscriptions())
+
+    async def _run(self, channel: Channel) -> None:
+        settings, token = self.venue_settings, ""
+
+        def request(method: str, pairs: Sequence[CurrencyPair], request_id: int) -> bytes:
+            return wire.request(
+                method,
+                channel,
+                pairs,
+                request_id,
+                book_depth=settings.book_depth,
+                candle_interval=settings.candle_interval,
+                token=token,
+                asset_class=settings.asset_class,
+            )
+
+        def anew(pair: CurrencyPair | None) -> list[bytes]:
+            pairs = [] if pair is None else [pair]
+            number = wire.AGAIN + (0 if pair is None else self.currency_pairs.index(pair))
+            return [request(method, pairs, number) for method in ("unsubscribe", "subscribe")]
+
+        resubscriber = Resubscriber(settings, anew)
+        if channel is Channel.BOOK or channel.private:
+            self._resubscribers[channel] = resubscriber
+
+        async def prepare(talk: Talk) -> None:
+            nonlocal token
+            resubscriber.connected(talk)
+            if channel.private:
+                token = await fetch_token(self.credentials, settings)
+
+        async def subscribe() -> Message:
+            if channel.private:
+                return request("subscribe", [], 1)
+            parts = wire.chunks(self.currency_pairs)
+            return [request("subscribe", pairs, 1 + n) for n, pairs in enumerate(parts)]
+
+        url = settings.private_url if channel.private else settings.public_url
+        try:
+            await self.run_decoded(self._address(url), channel, subscribe, prepare=prepare)
+        finally:
+            resubscriber.cancel()
+
+    def _address(self, url: str) -> str:
+        """`url`, or the same path on another host."""
+        host = self.api_host
+        if not host:
+            return url
+        return host if urlsplit(host).path.strip("/") else host.rstrip("/") + urlsplit(url).path
+
+
+async def fetch_token(credentials: Credentials, settings: KrakenSettings) -> str:
+    """A new websocket token. Raises LoginRefused when the key is not taken, else StreamError."""
+    path = wire.TOKEN_PATH
+    async with key_lock(credentials.key):
+        await asyncio.sleep(0.002)  # the nonce is the time in ms, as other programs with this
+        nonce = time.time_ns() // 1_000_000  # key have it; it must be higher than the last one
+        body = auth.form(nonce)
+        raw = await rest.request(
+            "POST",
+            settings.rest_host + path,
+            headers=auth.headers(credentials, path, nonce, body),
+            body=body,
+            timeout_s=settings.rest_timeout_s,
+        )
+    try:
+        answer = _token_answer(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise StreamError(f"{path} answered with something that is no token.") from None
+    if answer.error or not answer.result.token:
+        reasons = ", ".join(answer.error) or "none was given"
+        refused = any(reason.startswith(wire.KEY_REFUSED) for reason in answer.error)
+        kind = LoginRefused if refused else StreamError
+        raise kind(f"no websocket token: {reasons}")
+    return answer.result.token

@@ -1,0 +1,1 @@
+"""Kraken Futures: websocket v1."""
