@@ -44,6 +44,7 @@ TOUCH_THE_WORLD = {
     "bus/zmq.py": "sockets",
     "exchange/credentials.py": "locks of an event loop",
     "exchange/binance/rest.py": "asks REST about an account",
+    "exchange/binance_future/listen_key.py": "renews a key now and then",
     "exchange/coinbase/stream.py": "tells the time and draws nonces for its tokens",
     "exchange/ib/session.py": "a live connection",
     "exchange/ib/supervisor.py": "a live connection",

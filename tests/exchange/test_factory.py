@@ -7,6 +7,7 @@ import pytest
 
 from millstream.errors import UnknownName
 from millstream.exchange import Decoder, decoder, get_exchange_stream
+from millstream.exchange.factory import VENUES
 from millstream.model import Channel, CurrencyPair, Exchange
 
 
@@ -25,7 +26,8 @@ def test_names_and_members_are_the_same(exchange, pair, channel):
     ("exchange", "words"),
     [(Exchange.KRAKEN, "kraken.*offered now: binance"), ("binanse", 'Did you mean "binance"')],
 )
-def test_a_venue_we_have_not_is_one_sentence_with_those_we_have(call, exchange, words):
+def test_a_venue_we_have_not_is_one_sentence_with_those_we_have(call, exchange, words, monkeypatch):
+    monkeypatch.delitem(VENUES, Exchange.KRAKEN, raising=False)
     with pytest.raises(UnknownName, match=words):
         call(exchange, ["btc/usd"], ["ticker"])
 

@@ -10,19 +10,23 @@ import logging
 import random
 import time
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
 from millstream.errors import ConfigError, StreamError
-from millstream.exchange.decoding import Decoder, FrameCounts, SnapshotRequest
+from millstream.exchange.credentials import Credentials
+from millstream.exchange.decoding import Decoder, FrameCounts, Replaceable, SnapshotRequest
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused, Resynced
 from millstream.stream import rest
 from millstream.stream.backoff import delay_s
-from millstream.stream.base import Message, StreamBase
+from millstream.stream.base import StreamBase
+from millstream.stream.link import Host, Message, Plan
+from millstream.stream.receiver import Probe
 from millstream.stream.seldom import Seldom
 from millstream.stream.settings import ChannelStatistics, StreamSettings
+from millstream.stream.talk import Keepalive, Prepare
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +76,7 @@ class VenueStream(StreamBase):
             settings=settings,
         )
         self.venue_settings = settings
+        self.credentials = Credentials.of(api_key, api_secret, api_auth_data)
         self._decoders = {channel: self.decoder(channel) for channel in self.subscribe_channels}
 
     @abstractmethod
@@ -84,29 +89,23 @@ class VenueStream(StreamBase):
 
     async def run_decoded(
         self,
-        host: str,
+        host: Host,
         channel: Channel,
-        subscribe: Callable[[], Awaitable[Message]],
+        subscribe: Callable[[], Awaitable[Message]] | None,
+        *,
+        prepare: Prepare | None = None,
+        keepalive: Keepalive | None = None,
     ) -> None:
         """Keep one channel connected; its frames leave as events."""
-        decoder = self._decoders[channel]
-        fetcher = SnapshotFetcher(self, channel, decoder)
-
-        async def subscribe_anew() -> Message:
-            fetcher.cancel()
-            decoder.restart()
-            return await subscribe()
-
+        receiver = Decoded(self, channel, self._decoders[channel])
         try:
-            await self.run_channel(
-                host, channel, subscribe_anew, on_frame=self._on_frame(channel, decoder, fetcher)
-            )
+            await self.run_plan(channel, Plan(host, subscribe, prepare, keepalive), receiver)
         finally:
-            fetcher.cancel()
+            receiver.fetcher.cancel()
 
-    def unheard(self, channel: Channel) -> list[CurrencyPair | None]:
-        """Pairs whose data has not begun since the last connect."""
-        return list(self._decoders[channel].unheard())
+    async def reconcile(self, channel: Channel) -> Sequence[Event]:
+        """What a private channel's venue does not repeat after a connect. Default: nothing."""
+        return ()
 
     def publish_snapshot(
         self, channel: Channel, request: SnapshotRequest, raw: bytes, received_ns: int
@@ -130,10 +129,45 @@ class VenueStream(StreamBase):
             snapshots=counts.snapshots,
         )
 
-    def _on_frame(
-        self, channel: Channel, decoder: Decoder, fetcher: SnapshotFetcher
-    ) -> Callable[[bytes, int], None]:
-        feed, publish, counts = decoder.feed, self.publish, decoder.counts
+
+class Decoded:
+    """The frames of one channel, through the venue's decoder, to the observers."""
+
+    def __init__(self, stream: VenueStream, channel: Channel, decoder: Decoder) -> None:
+        self._stream, self._channel, self._decoder = stream, channel, decoder
+        self.fetcher = SnapshotFetcher(stream, channel, decoder)
+        self.topics = decoder.topics
+        self.frame = self._on_frame()
+
+    @property
+    def wants_replacement(self) -> bool:
+        """The venue said that it will end this connection."""
+        decoder = self._decoder
+        return isinstance(decoder, Replaceable) and decoder.wants_replacement
+
+    def restart(self) -> None:
+        """A new connection begins."""
+        self.fetcher.cancel()
+        self._decoder.restart()
+
+    def probe(self) -> Probe:
+        """A decoder that only listens."""
+        return Listening(self._stream.decoder(self._channel))
+
+    def replaced(self) -> None:
+        """The next frame comes from the replacement."""
+        if isinstance(self._decoder, Replaceable):
+            self._decoder.replaced()
+        else:
+            self.restart()
+
+    async def reconcile(self) -> Sequence[Event]:
+        """What the venue does not repeat."""
+        return await self._stream.reconcile(self._channel)
+
+    def _on_frame(self) -> Callable[[bytes, int], None]:
+        stream, channel, decoder, fetcher = self._stream, self._channel, self._decoder, self.fetcher
+        feed, publish, counts = decoder.feed, stream.publish, decoder.counts
         has_books = channel is Channel.BOOK
         complaints, known_bad = Seldom(), 0
 
@@ -148,15 +182,27 @@ class VenueStream(StreamBase):
             if bad != known_bad:
                 known_bad = bad
                 if count := complaints.count(received_ns):
-                    self._complain(channel, count, events, raw)
+                    self._complain(count, events, raw)
 
         return on_frame
 
-    def _complain(self, channel: Channel, count: int, events: list[Event], raw: bytes) -> None:
+    def _complain(self, count: int, events: list[Event], raw: bytes) -> None:
         refusals = [event.reason for event in events if isinstance(event, Refused)]
         what = f"refused: {refusals[0]}" if refusals else "not understood"
         text = "%s %s: %d frames were %s; the last: %r"
-        _log.warning(text, self.exchange, channel, count, what, raw[:200])
+        _log.warning(text, self._stream.exchange, self._channel, count, what, raw[:200])
+
+
+class Listening:
+    """A decoder whose events nobody gets."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self.topics = decoder.topics
+
+    def frame(self, raw: bytes, received_ns: int) -> None:
+        """One frame."""
+        self._decoder.feed(raw, received_ns)
 
 
 class SnapshotFetcher:

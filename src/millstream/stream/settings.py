@@ -6,6 +6,8 @@ import msgspec
 
 from millstream.model import Channel
 
+DEFAULT_STALE_S = 60.0
+
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How patient a connection is; a venue's stream adds settings of its own."""
@@ -16,10 +18,20 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     first_delay_s: float = 1.0  # the longest wait before the first new attempt; it doubles ...
     longest_delay_s: float = 60.0  # ... up to here
     healthy_s: float = 60.0  # a connection that lived so long clears the count of failures
-    first_data_s: float = 60.0  # warn when a subscription has sent nothing so long after it began
-    stale_s: float = 60.0  # and when a connection has been silent for so long
+    ack_s: float = 10.0  # a subscription is to be acknowledged, or to send data, within this
+    first_data_s: float = 60.0  # and to have sent data within this, or it counts as refused
+    stale_s: float | dict[Channel, float] = DEFAULT_STALE_S  # data older than this is told; by
+    # channel where one is quieter than another: {"trade": 600}
+    lifetime_s: float = 0.0  # replace a connection before the venue ends it; 0: it lives on
+    overlap_s: float = 1.0  # how long both connections send while one replaces the other
     message_pause_s: float = 0.25  # between two messages of ours: Binance allows 5 a second
     max_frame_bytes: int = 64 * 1024 * 1024
+
+    def stale_after_s(self, channel: Channel) -> float:
+        """How old the data of this channel may grow."""
+        if isinstance(self.stale_s, dict):
+            return self.stale_s.get(channel, DEFAULT_STALE_S)
+        return self.stale_s
 
 
 class ChannelStatistics(msgspec.Struct, frozen=True):

@@ -1,9 +1,9 @@
-"""One channel's connection, kept alive: connect, subscribe, watch, and connect again.
+"""One channel's connection, kept alive: connect, watch, replace, and connect again.
 
 state         what ends it
 idle          run
 connecting    open and subscribed -> connected; refused, timed out -> waiting
-connected     the venue or the network ends it -> waiting
+connected     the venue or the network ends it -> waiting; replaced -> connected
 waiting       the pause is over -> connecting; too many failures in a row -> stopped
 any           stop -> stopped
 """
@@ -15,12 +15,10 @@ import inspect
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
 
-import msgspec
-
-from millstream.errors import StreamError
+from millstream.errors import LoginRefused, StreamError
 from millstream.model import (
     Channel,
     Connected,
@@ -28,20 +26,24 @@ from millstream.model import (
     Disconnected,
     Event,
     Exchange,
+    Gap,
     Refused,
     Stale,
 )
 from millstream.stream import websocket
-from millstream.stream.backoff import Backoff
+from millstream.stream.backoff import Backoff, delay_s
+from millstream.stream.limits import HostLimits, Limits
+from millstream.stream.link import Callback, Link, Plan
+from millstream.stream.receiver import Receiver
+from millstream.stream.replacement import Replacement
 from millstream.stream.seldom import Seldom
 from millstream.stream.settings import StreamSettings
-from millstream.stream.websocket import Connection, OnFrame
+from millstream.stream.watch import Watch
+from millstream.stream.websocket import OnFrame
 
-Message: TypeAlias = "str | bytes | dict[str, Any] | Sequence[str | bytes | dict[str, Any]] | None"
-Subscribe: TypeAlias = Callable[[], Awaitable[Message]]
-Callback: TypeAlias = Callable[[], object]  # may be async
-OnPacket: TypeAlias = Callable[[Any], object]
 T = TypeVar("T")
+
+LOOK_EVERY_S = 0.25  # at the age of data, at the wish for a replacement
 
 _log = logging.getLogger(__name__)
 
@@ -63,14 +65,13 @@ class Stream(Protocol):
 
     exchange: Exchange
     settings: StreamSettings
+    limits: Limits
+    allowed: HostLimits
     taps: list[Tap]
     reading_paused: bool
 
     def publish(self, channel: Channel, events: Sequence[Event]) -> None:
         """Give events to the observers."""
-
-    def unheard(self, channel: Channel) -> list[CurrencyPair | None]:
-        """Whose data has not begun since the last connect."""
 
 
 class Supervisor:
@@ -78,28 +79,21 @@ class Supervisor:
 
     def __init__(self, stream: Stream, channel: Channel, reconnect_times: int) -> None:
         self._stream, self._channel = stream, channel
+        self._name = f"{stream.exchange} {channel}"
         self._reconnect_times = reconnect_times
-        self._connection: Connection | None = None
         self._stop = asyncio.Event()
+        self._link: Link | None = None
+        self._replacing: asyncio.Task[None] | None = None
+        self.receiver: Receiver | None = None
         self.state = "idle"
-        self.heard = False  # anything since the last connect
         self.attempts = 0
         self.frames = 0
-        self.malformed = 0  # frames that are not JSON, where JSON was wanted
         self.last_received_ns = 0
 
-    async def run(
-        self,
-        stop: asyncio.Event,
-        host: str,
-        subscribe: Subscribe | None,
-        receive: OnFrame,
-        on_connected: Callback | None,
-        on_disconnected: Callback | None,
-    ) -> None:
+    async def run(self, stop: asyncio.Event, plan: Plan, receiver: Receiver) -> None:
         """Keep connected until `stop` is set; raises StreamError when it gives up."""
-        self._stop = stop
-        settings, name = self._stream.settings, f"{self._stream.exchange} {self._channel}"
+        self._stop, self.receiver = stop, receiver
+        settings, name = self._stream.settings, self._name
         backoff = Backoff(
             self._reconnect_times,
             settings.first_delay_s,
@@ -110,89 +104,174 @@ class Supervisor:
             self.state, self.attempts = "connecting", self.attempts + 1
             lived_s = 0.0
             try:
-                ended = await self._unless_stopped(
-                    self._connect(host, subscribe, receive, on_connected, on_disconnected)
-                )
+                ended = await self._unless_stopped(self._connect(plan, receiver))
                 if ended is None:
                     break
                 lived_s, reason = ended
             except StreamError as error:
                 reason = str(error)
+                if isinstance(error, LoginRefused):
+                    self._health(Refused, None, reason)
             self.state = "waiting"
-            delay_s = backoff.ended(lived_s, random.random())
-            if delay_s is None:
+            wait_s = backoff.ended(lived_s, random.random())
+            if wait_s is None:
                 self.state = "stopped"
                 raise StreamError(
                     f"{name}: gave up after {backoff.failures} failures in a "
                     f"row ({reason}); raise reconnect_times to try longer."
                 )
-            _log.warning("%s: %s; again in %.1f s", name, reason, delay_s)
-            await self._unless_stopped(asyncio.sleep(delay_s))
+            _log.warning("%s: %s; again in %.1f s", name, reason, wait_s)
+            await self._unless_stopped(asyncio.sleep(wait_s))
         self.state = "stopped"
 
     def pause_reading(self) -> None:
         """Read nothing more until `resume_reading`."""
-        if self._connection is not None:
-            self._connection.pause_reading()
+        if self._link is not None:
+            self._link.pause_reading()
 
     def resume_reading(self) -> None:
         """Read on."""
-        if self._connection is not None:
-            self._connection.resume_reading()
+        if self._link is not None:
+            self._link.resume_reading()
 
-    async def _connect(
-        self,
-        host: str,
-        subscribe: Subscribe | None,
-        receive: OnFrame,
-        on_connected: Callback | None,
-        on_disconnected: Callback | None,
-    ) -> tuple[float, str]:
-        """Connect, subscribe, stay until the end; how long it lived in s, and why it ended."""
-        settings = self._stream.settings
-        connection = await websocket.connect(
-            host,
-            self._edge(receive),
-            timeout_s=settings.connect_timeout_s,
-            ping_idle_s=settings.ping_idle_s,
-            ping_reply_s=settings.ping_reply_s,
-            max_frame_bytes=settings.max_frame_bytes,
-        )
-        began_ns = time.monotonic_ns()
-        self._connection, self.heard = connection, False
-        if self._stream.reading_paused:
-            connection.pause_reading()
-        watcher = asyncio.create_task(self._watch())
+    async def _connect(self, plan: Plan, receiver: Receiver) -> tuple[float, str]:
+        """Connect, stay until the end; how long it lived in s, and why it ended."""
+        receiver.restart()
+        link = self._link = self._new_link(plan)
+        opened, helpers = False, set[asyncio.Task[None]]()
         code, reason = websocket.ABNORMAL, "subscribing failed"
+        began_ns = time.monotonic_ns()
         try:
-            await self._send(connection, await subscribe() if subscribe is not None else None)
-            self.state = "connected"
+            receive = self._edge(receiver.frame)
+            watcher = asyncio.create_task(self._watch(plan, receiver))
+            helpers.add(watcher)
+            await link.open(receive, self._stream.reading_paused)
+            self.state, opened = "connected", True
             self._health(Connected, None, self.attempts)
-            await _call(on_connected)
-            code, reason = await connection.ended()
+            await _call(plan.on_connected)
+            if self._channel.private:
+                helpers.add(asyncio.create_task(self._reconcile(receiver)))
+            code, reason = await self._until_the_end()
+            self._say_silence(code)
         except asyncio.CancelledError:
             code, reason = 1000, "stopped"
             raise
         finally:
-            watcher.cancel()
-            await connection.close()
-            self._connection = None
-            self._health(Disconnected, None, code, reason)
-            await _call(on_disconnected)
+            await _cancelled(helpers | ({self._replacing} if self._replacing else set()))
+            self._replacing = None
+            last, self._link = self._link, None
+            await last.close()
+            if opened or last.began_ns:
+                self._health(Disconnected, None, code, reason)
+                await _call(plan.on_disconnected)
         lived_s = (time.monotonic_ns() - began_ns) / 1e9
         return lived_s, f"the connection ended with code {code} {reason}".rstrip()
 
-    async def _send(self, connection: Connection, message: Message) -> None:
-        if message is None:
-            return
-        messages = [message] if isinstance(message, (str, bytes, dict)) else message
-        for number, one in enumerate(messages):
-            if number:
-                await asyncio.sleep(self._stream.settings.message_pause_s)
-            if isinstance(one, str):
-                connection.send(one.encode())
-            else:
-                connection.send(one if isinstance(one, bytes) else msgspec.json.encode(one))
+    def _new_link(self, plan: Plan) -> Link:
+        stream = self._stream
+        return Link(plan, stream.settings, stream.limits, stream.allowed)
+
+    async def _until_the_end(self) -> tuple[int, str]:
+        """Wait for the end of the connection, or of the last of those that replaced it."""
+        while True:
+            link = self._link
+            assert link is not None
+            code, reason = await link.ended()
+            if self._link is link and self._replacing is not None:
+                await asyncio.wait((self._replacing,))
+            if self._link is link:
+                return code, reason
+
+    async def _replace(self, plan: Plan, receiver: Receiver) -> None:
+        """Put another connection in the place of this one."""
+        old, settings = self._link, self._stream.settings
+        assert old is not None
+        new = Replacement(self._new_link(plan), receiver, self._channel, settings)
+        try:
+            await new.get_ready(old)
+            self.attempts += 1
+            self._link = new.link
+            await old.close()
+            self._health(Disconnected, None, 1000, "replaced by a new connection")
+            self._health(Connected, None, self.attempts)
+            new.take_over(self._edge(receiver.frame))
+        except StreamError as error:
+            _log.warning("%s: no replacement yet: %s", self._name, error)
+            await asyncio.sleep(settings.first_delay_s)
+        finally:
+            if self._link is not new.link:
+                await new.link.close()
+        if self._channel.private and self._link is new.link:
+            await self._reconcile(receiver)
+
+    async def _watch(self, plan: Plan, receiver: Receiver) -> None:
+        """Tell of subscriptions that are late or stale; replace a connection that will end."""
+        stream, settings, channel = self._stream, self._stream.settings, self._channel
+        stale_s = settings.stale_after_s(channel)
+        every_s = min(LOOK_EVERY_S, min(settings.ack_s, settings.first_data_s, stale_s) / 4)
+        watched, watch = None, None
+        while True:
+            await asyncio.sleep(every_s)
+            link, now_ns = self._link, time.time_ns()
+            if stream.reading_paused or link is None or not link.began_ns:
+                continue
+            if watch is None or watched is not link:
+                watched, watch = (
+                    link,
+                    Watch(
+                        stream.exchange,
+                        settings.ack_s,
+                        settings.first_data_s,
+                        stale_s,
+                        link.began_ns,
+                    ),
+                )
+            if events := watch.look(receiver.topics(), now_ns):
+                self._warn(events)
+            old = 0 < settings.lifetime_s * 1e9 < now_ns - link.began_ns
+            busy = self._replacing is not None and not self._replacing.done()
+            if (old or receiver.wants_replacement) and self.state == "connected" and not busy:
+                self._replacing = asyncio.create_task(self._replace(plan, receiver))
+
+    def _warn(self, events: list[Event]) -> None:
+        self._stream.publish(self._channel, events)
+        for event in events:
+            if isinstance(event, (Refused, Stale)):
+                what = "everything" if event.symbol is None else str(event.symbol)
+                _log.warning("%s: %s: %s", self._name, what, event.reason)
+
+    def _say_silence(self, code: int) -> None:
+        """A connection that we gave up since nobody answered had been silent before."""
+        settings, now_ns = self._stream.settings, time.time_ns()
+        last_ns = self.last_received_ns
+        silent_ns = now_ns - max(last_ns, self._link.began_ns if self._link is not None else 0)
+        if code == websocket.ABNORMAL and silent_ns >= settings.ping_reply_s * 1e9:
+            self._health(Stale, None, silent_ns, "no sign of life from the venue; reconnecting")
+
+    async def _reconcile(self, receiver: Receiver) -> None:
+        """Ask for what the venue does not repeat, until it is answered."""
+        settings, failures = self._stream.settings, 0
+        deadline_ns = time.monotonic_ns() + settings.ack_s * 1e9
+        while time.monotonic_ns() < deadline_ns:
+            if all(topic.acknowledged or topic.refused for topic in receiver.topics()):
+                break
+            await asyncio.sleep(0.01)
+        while True:
+            try:
+                self._stream.publish(self._channel, await receiver.reconcile())
+                return
+            except Exception as error:
+                failures += 1
+                reason = f"own orders could not be reconciled: {error}"
+                if isinstance(error, StreamError):
+                    _log.warning("%s: %s", self._name, reason)
+                else:
+                    _log.exception("%s: %s", self._name, reason)
+                if failures == 1:
+                    self._health(Gap, None, "", "", 0, reason)
+            await asyncio.sleep(
+                delay_s(failures, settings.first_delay_s, settings.longest_delay_s, random.random())
+            )
 
     def _edge(self, receive: OnFrame) -> OnFrame:
         """What the socket calls: counts, feeds the taps, and lets no callback's error through."""
@@ -200,7 +279,6 @@ class Supervisor:
 
         def on_frame(raw: bytes, received_ns: int) -> None:
             self.frames += 1
-            self.heard = True
             self.last_received_ns = received_ns
             try:
                 for tap in taps:
@@ -212,52 +290,6 @@ class Supervisor:
                     _log.exception(text, stream.exchange, channel, count, raw[:200])
 
         return on_frame
-
-    def parsed(self, on_packet: OnPacket) -> OnFrame:
-        """A receiver of raw frames that hands on parsed JSON and counts what is none."""
-        decode, complaints = msgspec.json.Decoder().decode, Seldom()
-
-        def receive(raw: bytes, received_ns: int) -> None:
-            try:
-                packet = decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                self.malformed += 1
-                if count := complaints.count(received_ns):
-                    text = "%s: %d frames are not JSON (%s); the last: %r"
-                    _log.warning(text, self._channel, count, error, raw[:200])
-                return
-            on_packet(packet)
-
-        return receive
-
-    async def _watch(self) -> None:
-        """Tell of subscriptions without data, and of silence."""
-        settings, warned, connected_ns = self._stream.settings, False, time.time_ns()
-        silent_since_ns, told = connected_ns, False
-        while True:
-            await asyncio.sleep(min(settings.first_data_s, settings.stale_s) / 4)
-            now_ns = time.time_ns()
-            if self._stream.reading_paused:
-                continue
-            if not warned and now_ns - connected_ns >= settings.first_data_s * 1e9:
-                warned = True
-                self._warn_unheard()
-            last_ns = max(self.last_received_ns, connected_ns)
-            if last_ns != silent_since_ns:
-                silent_since_ns, told = last_ns, False
-            if not told and now_ns - last_ns >= settings.stale_s * 1e9:
-                told = True
-                self._health(Stale, None, now_ns - last_ns, "nothing was received")
-
-    def _warn_unheard(self) -> None:
-        pairs = self._stream.unheard(self._channel)
-        waited_s = self._stream.settings.first_data_s
-        reason = f"no data within {waited_s:g} s: a quiet market, or a wrong name"
-        for pair in pairs:
-            self._health(Refused, pair, reason)
-        if pairs:
-            names = ", ".join(str(pair) for pair in pairs if pair is not None) or "any pair"
-            _log.warning("%s %s: %s: %s", self._stream.exchange, self._channel, names, reason)
 
     def _health(self, kind: Callable[..., Event], pair: CurrencyPair | None, *details: Any) -> None:
         event = kind(time.time_ns(), self._stream.exchange, self._channel, pair, *details)
@@ -275,6 +307,16 @@ class Supervisor:
                 task.cancel()
                 await asyncio.wait((task,), timeout=5.0)
         return None if stopped or task.cancelled() else task.result()
+
+
+async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel these and wait until they are gone."""
+    for task in tasks:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            _log.error("a watcher failed: %r", result)
 
 
 async def _call(callback: Callback | None) -> None:

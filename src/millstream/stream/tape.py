@@ -257,7 +257,7 @@ class TapeWriter:
         if raw.isascii():
             plain = b"\n" not in raw and b"\r" not in raw and raw[:1] != b"~"
         else:
-            plain = b"\n" not in raw and b"\r" not in raw and _is_utf8(raw)
+            plain = b"\n" not in raw and b"\r" not in raw and raw[:1] != b"~" and _is_utf8(raw)
         if not plain:
             raw = b"~" + b64encode(raw)
         self._lines.append(b"%d %b\n" % (received_ns, raw))

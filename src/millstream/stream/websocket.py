@@ -38,6 +38,24 @@ class Connection:
         if not self._transport.is_disconnected:
             self._transport.send(_TEXT, message)
 
+    def give_to(self, on_frame: OnFrame) -> None:
+        """Messages go there from now on."""
+        self._listener.on_frame = on_frame
+
+    @property
+    def is_over(self) -> bool:
+        """The connection has ended."""
+        return self._end.done()
+
+    @property
+    def reading_paused(self) -> bool:
+        """Between `pause_reading` and `resume_reading`."""
+        return self._listener.paused
+
+    def hang_up(self) -> None:
+        """End it without a word: nobody is there any more."""
+        self._transport.disconnect(False)
+
     async def ended(self) -> tuple[int, str]:
         """Wait for the end; the websocket close code (1006: none) and the reason given."""
         return await asyncio.shield(self._end)
@@ -83,7 +101,7 @@ async def _end(transport: picows.WSTransport) -> tuple[int, str]:
 
 class _Listener(picows.WSListener):
     def __init__(self, on_frame: OnFrame, max_bytes: int) -> None:
-        self._on_frame = on_frame
+        self.on_frame = on_frame
         self._max_bytes = max_bytes
         self._fragments: list[bytes] = []
         self._size = 0
@@ -133,7 +151,7 @@ class _Listener(picows.WSListener):
         if len(message) > self._max_bytes:
             return  # refused by picows, which yet hands it over while it waits for the goodbye
         try:
-            self._on_frame(message, received_ns)
+            self.on_frame(message, received_ns)
         except Exception:
             # A callback's mistake must not end the connection, and must not be silent.
             _log.exception("a frame's callback failed; the frame is lost: %r", message[:200])
