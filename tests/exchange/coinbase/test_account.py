@@ -370,7 +370,7 @@ def test_a_hole_asks_for_a_new_connection_and_the_order_is_told_nevertheless():
     one = made("my_order")
     events = fed(one, frames.user(0, "snapshot"), frames.user(2, "update", order()))
     assert [type(event) for event in events] == [Gap, MyOrder]
-    assert one.given_up
+    assert one.wants_replacement
 
 
 def test_the_user_channel_is_acknowledged_by_its_name():

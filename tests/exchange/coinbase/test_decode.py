@@ -9,6 +9,7 @@ from tests.exchange.coinbase import frames
 
 from millstream.errors import ConfigError
 from millstream.exchange import Decoder, decoder
+from millstream.exchange.decoding import Replaceable
 from millstream.model import (
     Book,
     Candle,
@@ -44,8 +45,23 @@ def accounted(one):
     return one.counts
 
 
-def test_it_is_a_decoder():
+def test_it_is_a_decoder_that_may_want_another_connection():
     assert isinstance(made("ticker"), Decoder)
+    assert isinstance(made("ticker"), Replaceable)
+
+
+def test_after_a_replacement_nothing_is_told_that_the_connection_before_has_told():
+    one = made("ticker", "trade", "book")
+    fed(one, frames.book(0, "snapshot", [(98, 1)], [(102, 1)]), frames.trades(1, 7))
+    fed(one, frames.ticker(2, 5, 6), frames.trades(4, 9))
+    assert one.wants_replacement
+    one.replaced()
+    assert not one.wants_replacement
+    held = frames.ticker(0, 4, 6), frames.trades(1, 6, 7, 8, 9), frames.trades(2, 10)
+    assert [event.trade_id for event in fed(one, *held)] == ["10"]
+    assert kinds(fed(one, frames.book(3, "update", [(97, 1)]))) == []
+    assert kinds(fed(one, frames.book(4, "snapshot", [(98, 1)], [(102, 1)]))) == [Resynced, Book]
+    assert one.topics()[0].last_ns == NOW
 
 
 # ---- ticker -------------------------------------------------------------------------------------
@@ -183,9 +199,9 @@ def test_a_hole_in_the_connections_numbers_makes_every_book_invalid():
     )
     (gap,) = events
     assert (gap.symbol, gap.expected, gap.got, gap.missing) == (None, "2", "3", 1)
-    assert "2 was expected, 3 came" in one.given_up
+    assert one.wants_replacement
     one.restart()
-    assert one.given_up == ""
+    assert not one.wants_replacement
     assert kinds(fed(one, frames.book(0, "snapshot", *sides))) == [Resynced, Book]
     accounted(one)
 
@@ -223,17 +239,32 @@ def test_a_frame_that_comes_twice_is_used_once():
     assert accounted(one).reasons["a frame seen before"] == 1
 
 
-def test_a_crossed_book_is_never_served_and_asks_for_a_new_connection():
-    one = made("book")
+def test_a_crossed_book_is_never_served_and_asks_for_this_pair_anew():
+    one = made("book", pairs=[BTC, ETH])
+    sides = [(98, 1)], [(102, 1)]
     events = fed(
         one,
-        frames.book(0, "snapshot", [(98, 1)], [(102, 1)]),
-        frames.book(1, "update", [(103, 1)]),
-        frames.book(2, "update", [(103, 0)]),
+        frames.book(0, "snapshot", *sides),
+        frames.book(1, "snapshot", *sides, product="ETH-USD"),
+        frames.book(2, "update", [(103, 1)]),
+        frames.book(3, "update", [(103, 0)]),
+        frames.book(4, "update", [(99, 1)], product="ETH-USD"),
     )
-    assert kinds(events) == [Resynced, Book, Gap]
-    assert (events[2].symbol, events[2].reason) == (BTC, "the book is crossed")
-    assert "crossed" in one.given_up
+    assert kinds(events) == [Resynced, Book, Resynced, Book, Gap, Book]
+    assert (events[4].symbol, events[4].reason) == (BTC, "the book is crossed")
+    assert (one.resubscriptions(), one.resubscriptions()) == ([BTC], [])
+    assert not one.wants_replacement
+    assert kinds(fed(one, frames.book(5, "snapshot", *sides))) == [Resynced, Book]
+    accounted(one)
+
+
+def test_a_book_that_is_crossed_again_at_once_asks_for_a_new_connection():
+    one = made("book")
+    fed(one, frames.book(0, "snapshot", [(103, 1)], [(102, 1)]))
+    assert (one.resubscriptions(), one.wants_replacement) == ([BTC], False)
+    fed(one, frames.book(1, "snapshot", [(103, 1)], [(102, 1)]))
+    assert one.resubscriptions() == []
+    assert one.wants_replacement
     accounted(one)
 
 

@@ -137,11 +137,11 @@ def test_a_snapshot_and_an_update_become_the_book_as_it_stands():
     accounted(one)
 
 
-def test_a_crossed_book_is_never_served_and_asks_for_a_new_connection():
+def test_a_crossed_book_is_never_served_and_asked_for_anew():
     one = made("book")
     events = fed(one, snapshot([["14.7", "1"]], [["14.8", "1"]]), update(["buy", "14.9", "1"]))
     assert kinds(events) == [Resynced, Book, Gap]
-    assert "crossed" in one.given_up
+    assert one.resubscriptions() == [BAND]
     assert fed(one, update(["buy", "14.9", "0"])) == []
     accounted(one)
 

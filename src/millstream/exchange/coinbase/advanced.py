@@ -44,6 +44,10 @@ def ticker_handler(
         number = frame.sequence_num
         exchange_ns = nanoseconds(frame.timestamp)
         events = [] if number == line.expected else line.jump(number, received_ns)
+        if exchange_ns <= line.not_before_ns:
+            line.expected = number + 1
+            counts.ignore("a ticker that the connection before has told")
+            return events
         told = 0
         for part in frame.events:
             for tick in part.tickers:
@@ -59,7 +63,7 @@ def ticker_handler(
                                 bid, bid_volume, ask, ask_volume,
                             )
                         )  # fmt: skip
-        line.expected = number + 1
+        line.expected, line.newest_ns = number + 1, exchange_ns
         if told:
             counts.tickers += told
             if told > 1:

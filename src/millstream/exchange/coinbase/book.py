@@ -3,9 +3,10 @@
 Neither feed numbers the updates of one book. Advanced Trade numbers the frames of the connection,
 so that a hole makes every book on it invalid; the Exchange feed has nothing but the order of TCP.
 
-    state       snapshot                update              hole, or crossed book
-    unsynced    Resynced, Book          ignored             -
-    synced      Resynced, Book          Book                Gap -> unsynced, a new connection
+    state       snapshot         update     crossed book                hole in the connection
+    unsynced    Resynced, Book   ignored    -                           -
+    synced      Resynced, Book   Book       Gap -> unsynced, this       Gap -> unsynced, all books;
+                                            pair is subscribed anew     a new connection
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from millstream.exchange.decoding import FrameCounts, Topic
 from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Resynced
 
 _COINBASE = Exchange.COINBASE
+CROSSED_AGAIN_NS = 10_000_000_000
 
 
 class PairBook:
@@ -29,6 +31,7 @@ class PairBook:
         self.pair, self.synced = pair, False
         self._topic, self._line, self._counts, self._depth = topic, line, counts, depth
         self._book = OrderBook()
+        self._crossed_ns = -CROSSED_AGAIN_NS  # when it was found crossed last
 
     def restart(self) -> None:
         """What is known may be wrong from here on: serve nothing until the next snapshot."""
@@ -77,9 +80,14 @@ class PairBook:
         return [Book(received_ns, _COINBASE, pair, exchange_ns, bids, asks, update_id)]
 
     def _crossed(self, update_id: int, received_ns: int) -> Gap:
+        """Ask for this book anew; when that did not help just before, for a new connection."""
         reason = "the book is crossed"
+        if received_ns - self._crossed_ns < CROSSED_AGAIN_NS:
+            self._line.give_up(f"{self.pair}: {reason} again")
+        else:
+            self._line.anew.append(self.pair)
+        self._crossed_ns = received_ns
         self.restart()
-        self._line.give_up(f"{self.pair}: {reason}")
         self._counts.gaps += 1
         got = str(update_id)
         return Gap(received_ns, _COINBASE, Channel.BOOK, self.pair, "", got, 0, reason)

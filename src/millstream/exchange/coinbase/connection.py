@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from millstream.exchange.decoding import FrameCounts
-from millstream.model import Channel, Event, Exchange, Gap
+from millstream.model import Channel, CurrencyPair, Event, Exchange, Gap
 
 
 class SeenBefore(Exception):
@@ -22,16 +22,34 @@ class Line:
     on_hole: called when something is missing.
     """
 
-    __slots__ = ("_channel", "_counts", "_on_hole", "expected", "given_up")
+    __slots__ = (
+        "_channel",
+        "_counts",
+        "_on_hole",
+        "anew",
+        "expected",
+        "given_up",
+        "newest_ns",
+        "not_before_ns",
+    )
 
     def __init__(self, channel: Channel, counts: FrameCounts, on_hole: Callable[[], None]) -> None:
         self._channel, self._counts, self._on_hole = channel, counts, on_hole
         self.expected = -1  # the number that should come; -1: any, for the first frame
         self.given_up = ""  # why only a new connection helps; "": it does not need one
+        self.anew: list[CurrencyPair] = []  # pairs that want a new subscription
+        self.newest_ns = 0  # the venue's time of the last ticker
+        self.not_before_ns = 0  # tickers up to this time were told by the connection before
 
     def restart(self) -> None:
         """A new connection begins."""
         self.expected, self.given_up = -1, ""
+        self.anew.clear()
+
+    def replaced(self) -> None:
+        """Another connection takes over, which was opened while this one still sent."""
+        self.restart()
+        self.not_before_ns = self.newest_ns
 
     def give_up(self, reason: str) -> None:
         """Nothing on this connection can heal what happened."""

@@ -93,9 +93,21 @@ class CoinbaseDecoder:
         return self._counts
 
     @property
-    def given_up(self) -> str:
-        """Why nothing but a new connection helps; "" while this one serves."""
-        return self._line.given_up
+    def wants_replacement(self) -> bool:
+        """Nothing but a new connection helps: frames of this one are missing."""
+        return bool(self._line.given_up)
+
+    def replaced(self) -> None:
+        """The next frame comes from the new connection, which began while the old one lived."""
+        self._line.replaced()
+        self._invalidate()
+        self._account.restart()
+
+    def resubscriptions(self) -> list[CurrencyPair]:
+        """Pairs that want a new subscription, since the last call; asking empties the list."""
+        pairs = list(self._line.anew)
+        self._line.anew.clear()
+        return pairs
 
     def topics(self) -> Sequence[Topic]:
         """One per subscription: pair and channel."""

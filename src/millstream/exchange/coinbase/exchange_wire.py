@@ -93,3 +93,12 @@ def subscribe_message(
     products = [product_id(pair) for pair in pairs]
     wanted = {"type": "subscribe", "product_ids": products, "channels": [name, HEARTBEAT]}
     return msgspec.json.encode(wanted | dict(login or {}))
+
+
+def resubscribe_messages(
+    pair: CurrencyPair, book_channel: str, login: Mapping[str, str] | None = None
+) -> list[bytes]:
+    """What to send for a new snapshot of one pair's book."""
+    wanted = {"product_ids": [product_id(pair)], "channels": [book_channel]}
+    kinds = ("unsubscribe", "subscribe")
+    return [msgspec.json.encode({"type": kind} | wanted | dict(login or {})) for kind in kinds]

@@ -268,6 +268,12 @@ def subscribe_messages(
     return [msgspec.json.encode(message) for message in messages]
 
 
+def resubscribe_messages(pair: CurrencyPair) -> list[bytes]:
+    """What to send for a new snapshot of one pair's book."""
+    wanted = {"product_ids": [product_id(pair)], "channel": NAMES[Channel.BOOK]}
+    return [msgspec.json.encode({"type": kind} | wanted) for kind in ("unsubscribe", "subscribe")]
+
+
 def order_queries(order_ids: Sequence[str], since: str) -> list[str]:
     """What to ask REST for these orders, and for those made since; nothing when nothing is known.
 

@@ -1,0 +1,177 @@
+"""Coinbase, live: a connection per channel to Advanced Trade or to the Exchange feed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from millstream.exchange.coinbase import auth, exchange_wire, wire
+from millstream.exchange.coinbase.decode import CoinbaseDecoder
+from millstream.exchange.decoding import Decoder
+from millstream.exchange.live import VenueSettings, VenueStream
+from millstream.model import Channel, CurrencyPair, Event, Gap
+from millstream.stream import rest
+from millstream.stream.base import Message
+from millstream.stream.talk import Talk
+
+MAX_PAGES = 20  # of orders, after a reconnect
+
+
+class CoinbaseSettings(VenueSettings, frozen=True, kw_only=True):
+    """What `subscribe_args` may say to a CoinbaseStream."""
+
+    rest_host: str = wire.REST_HOST  # own orders are asked for here after a reconnect
+    feed: str = "advanced"  # or "exchange": the feed for institutions
+    book_depth: int = 20  # levels on each side of a Book
+    candle_interval: str = wire.INTERVAL
+    book_channel: str = "level2_batch"  # of the Exchange feed; "level2" wants a login
+
+
+class CoinbaseStream(VenueStream):
+    """Market data and own orders of Coinbase.
+
+    api_key, api_secret: the name and the ECDSA private key (PEM) of a CDP key, for own orders; for
+    the Exchange feed its key and secret, and api_auth_data its passphrase.
+    """
+
+    settings_type = CoinbaseSettings
+    venue_settings: CoinbaseSettings
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._talks: dict[Channel, Talk] = {}  # each channel's present connection
+        super().__init__(*arguments, **named)
+
+    def decoder(self, channel: Channel) -> Decoder:
+        """A decoder for the frames of one channel. Raises ConfigError for a key of no use."""
+        settings = self.venue_settings
+        if channel.private and settings.feed == "advanced":
+            self.credentials.check("key", "secret")
+            self._token()
+        elif channel is Channel.BOOK and self._wants_login:
+            self._login()
+        return CoinbaseDecoder(
+            self.currency_pairs,
+            [channel],
+            feed=settings.feed,
+            book_depth=settings.book_depth,
+            candle_interval=settings.candle_interval,
+            book_channel=settings.book_channel,
+        )
+
+    async def ticker_channel(self) -> None:
+        """The best bid and ask, when they change or a trade happens."""
+        await self._run(Channel.TICKER)
+
+    async def trade_channel(self) -> None:
+        """Each trade; those just before the subscription, too."""
+        await self._run(Channel.TRADE)
+
+    async def book_channel(self) -> None:
+        """The best levels, at each change."""
+        await self._run(Channel.BOOK)
+
+    async def candle_channel(self) -> None:
+        """The running candle of five minutes, at most once a second, and its last state."""
+        await self._run(Channel.CANDLE)
+
+    async def my_order_channel(self) -> None:
+        """Each change of an own order."""
+        await self._run(Channel.MY_ORDER)
+
+    async def my_trade_channel(self) -> None:
+        """Own fills, derived from the orders' changes and marked as such."""
+        await self._run(Channel.MY_TRADE)
+
+    async def my_order_batch_channel(self) -> None:
+        """All open orders, after each connect."""
+        await self._run(Channel.MY_ORDER_BATCH)
+
+    async def reconcile(self, channel: Channel) -> Sequence[Event]:
+        """How the orders ended that the stream lost sight of while there was no connection.
+
+        The new connection's snapshot has open orders only.
+        """
+        decoder = self._decoders[channel]
+        if not isinstance(decoder, CoinbaseDecoder) or channel is Channel.MY_ORDER_BATCH:
+            return []
+        since, since_ns = decoder.account.lost_at
+        if not since:
+            return []
+        events: list[Event] = []
+        for query in wire.order_queries(decoder.account.open_orders, since):
+            cursor = ""
+            for _ in range(MAX_PAGES):
+                raw = await self._orders(query + cursor)
+                events += decoder.feed_orders(raw, since_ns, time.time_ns())
+                cursor = wire.next_page(raw)
+                if not cursor:
+                    break
+        return events
+
+    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
+        """Give events to the observers, and heal what a Gap among them says is broken."""
+        super().publish(channel, events)
+        for event in events:
+            if type(event) is Gap:
+                self._heal(channel)
+
+    def _heal(self, channel: Channel) -> None:
+        decoder, talk = self._decoders[channel], self._talks.get(channel)
+        if talk is None or not isinstance(decoder, CoinbaseDecoder):
+            return
+        for pair in decoder.resubscriptions():
+            for message in self._resubscribe_messages(pair):
+                talk.send(message)
+
+    async def _run(self, channel: Channel) -> None:
+        settings = self.venue_settings
+        if settings.feed == "exchange":
+            host = exchange_wire.FEED_HOST
+        else:
+            host = wire.USER_HOST if channel.private else wire.MARKET_HOST
+
+        async def prepare(talk: Talk) -> None:
+            self._talks[channel] = talk
+
+        async def subscribe() -> Message:
+            if settings.feed == "exchange":
+                login = self._login() if channel is Channel.BOOK and self._wants_login else None
+                book_channel, pairs = settings.book_channel, self.currency_pairs
+                return exchange_wire.subscribe_message(pairs, channel, book_channel, login)
+            token = self._token if channel.private else None
+            return wire.subscribe_messages(self.currency_pairs, channel, token)
+
+        await self.run_decoded(self.api_host or host, channel, subscribe, prepare=prepare)
+
+    def _resubscribe_messages(self, pair: CurrencyPair) -> list[bytes]:
+        settings = self.venue_settings
+        if settings.feed == "advanced":
+            return wire.resubscribe_messages(pair)
+        login = self._login() if self._wants_login else None
+        return exchange_wire.resubscribe_messages(pair, settings.book_channel, login)
+
+    @property
+    def _wants_login(self) -> bool:
+        settings = self.venue_settings
+        return settings.feed == "exchange" and settings.book_channel == "level2"
+
+    def _login(self) -> dict[str, str]:
+        keys = self.credentials
+        keys.check("key", "secret", "passphrase")
+        return auth.login(keys.key, keys.extra["passphrase"], keys.secret, int(time.time()))
+
+    def _token(self, uri: str = "") -> str:
+        keys = self.credentials
+        return auth.token(keys.key, keys.secret, int(time.time()), secrets.token_hex(16), uri)
+
+    async def _orders(self, query: str) -> bytes:
+        host, path = self.venue_settings.rest_host, wire.ORDERS_PATH
+        token = self._token(f"GET {host.partition('://')[2]}{path}")
+        return await rest.request(
+            "GET",
+            f"{host}{path}?{query}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout_s=self.venue_settings.rest_timeout_s,
+        )
