@@ -428,6 +428,18 @@ def test_a_slow_answer_of_rest_overwrites_nothing_that_the_stream_told_later():
     assert one.account.known("v-1").status is OrderStatus.FILLED
 
 
+def test_what_was_missed_is_remembered_until_it_is_made_good():
+    one = made("my_order")
+    fed(one, frames.user(0, "snapshot"))
+    one.restart()
+    fed(one, frames.frame("user", 0, {"type": "snapshot"}, time="2026-08-12T20:00:00Z"))
+    one.restart()
+    assert one.account.lost_at == (frames.TIME, frames.TIME_NS)
+    one.account.reconciled()
+    one.restart()
+    assert one.account.lost_at[0] == "2026-08-12T20:00:00Z"
+
+
 def test_an_answer_of_rest_that_cannot_be_read_is_counted():
     one = made("my_order")
     assert one.feed_orders(b"<html>", 0, NOW) == []

@@ -129,6 +129,36 @@ def test_a_lost_frame_brings_a_new_connection_and_a_new_book():
     run(body, feed, ["book"])
 
 
+def test_a_crossed_book_is_subscribed_anew_while_the_connection_and_the_others_go_on():
+    def snapshots(message):
+        products = message.get("product_ids", [])
+        return [
+            lambda number, product=product: frames.book(number, "snapshot", *SIDES, product=product)
+            for product in products
+        ]
+
+    feed = AdvancedTrade(snapshots)
+
+    async def body(stream, observer, server):
+        await until(lambda: observer.book_queue.qsize() == 2)
+        await until(lambda: len(server.clients[0].received) == 2)
+        feed.tell(
+            server.clients[0],
+            lambda number: frames.book(number, "update", [(103, 1)]),
+            lambda number: frames.book(number, "update", [(99, 1)], product="ETH-USD"),
+        )
+        await until(lambda: observer.book_queue.qsize() == 4)
+        last = {str(book.symbol): book.bids[0] for book in drain(observer.book_queue)}
+        assert last == {"BTC/USD": (98.0, 1.0), "ETH/USD": (99.0, 1.0)}
+        assert [(one["type"], one["product_ids"]) for one in server.clients[0].received[2:]] == [
+            ("unsubscribe", ["BTC-USD"]),
+            ("subscribe", ["BTC-USD"]),
+        ]
+        assert len(server.clients) == 1
+
+    run(body, feed, ["book"], ["btc/usd", "eth/usd"])
+
+
 def test_trades_of_a_lost_connection_come_with_the_next_ones_snapshot():
     latest = [5]
 
@@ -243,6 +273,10 @@ def test_a_fill_while_the_connection_was_lost_is_found_over_rest():
 
     def answers(path):
         asked.append(path)
+        if len(asked) == 1:
+            return 503, b""
+        if "cursor" not in path and "order_ids" in path:
+            return 200, b'{"orders":[],"has_next":true,"cursor":"page-2"}'
         filled = {
             "order_id": "v-1",
             "product_id": "BTC-USD",
@@ -269,11 +303,15 @@ def test_a_fill_while_the_connection_was_lost_is_found_over_rest():
         fill = await observer.my_trade_queue.get()
         assert (fill.trade_id, fill.volume, fill.price) == ("v-1:2", 2, 50001)
         assert fill.synthetic
-        await until(lambda: len(asked) == 2)
+        await until(lambda: len(asked) == 4)
         paths = [path.partition("?") for path in asked]
         assert {path[0] for path in paths} == {"/api/v3/brokerage/orders/historical/batch"}
-        assert paths[0][2] == "order_ids=v-1"
-        assert paths[1][2] == "start_date=2026-08-12T19%3A27%3A48.5Z"
+        assert [path[2] for path in paths] == [
+            "order_ids=v-1",  # refused with 503
+            "order_ids=v-1",
+            "order_ids=v-1&cursor=page-2",
+            "start_date=2026-08-12T19%3A27%3A48.5Z",
+        ]
 
     with rest(answers) as host:
         run(body, feed, ["my_trade"], keys=keyed(), rest_host=host)

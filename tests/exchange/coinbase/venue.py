@@ -26,6 +26,8 @@ class AdvancedTrade:
 
     def __call__(self, client: Any, message: Any) -> None:
         channel = message["channel"]
+        if message["type"] == "unsubscribe":
+            return
         if channel == "user" and not self._admits(message):
             client.send(frames.ERROR)
             return

@@ -87,12 +87,17 @@ class Account:
         self._heartbeats = 0  # since the last batch
         self._known_before = False  # a whole snapshot has come on an earlier connection
         self._heard = "", 0  # the venue's time of the last frame, as sent and in ns
-        self.lost_at = "", 0  # and of the last one before the present connection
+        self.lost_at = "", 0  # and of the last one before what was missed, until it is made good
 
     def restart(self) -> None:
         """A new connection begins: its snapshot is to come."""
         self._snapshot, self._heartbeats = None, 0
-        self.lost_at = self._heard
+        if not self.lost_at[0]:
+            self.lost_at = self._heard
+
+    def reconciled(self) -> None:
+        """What was missed is known."""
+        self.lost_at = "", 0
 
     @property
     def open_orders(self) -> list[str]:

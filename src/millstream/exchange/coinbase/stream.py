@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from millstream.exchange.coinbase import auth, exchange_wire, wire
 from millstream.exchange.coinbase.decode import CoinbaseDecoder
@@ -14,13 +16,22 @@ from millstream.exchange.live import VenueSettings, VenueStream
 from millstream.model import Channel, CurrencyPair, Event, Gap
 from millstream.stream import rest
 from millstream.stream.base import Message
+from millstream.stream.limits import HostLimits, Rate
 from millstream.stream.talk import Talk
 
 MAX_PAGES = 20  # of orders, after a reconnect
 
 
+QUIET: Final[dict[Channel, float]] = {
+    Channel.TRADE: 300.0,  # a small product trades once in minutes
+    Channel.CANDLE: 900.0,  # three candles
+}
+
+
 class CoinbaseSettings(VenueSettings, frozen=True, kw_only=True):
     """What `subscribe_args` may say to a CoinbaseStream."""
+
+    stale_s: float | dict[Channel, float] = msgspec.field(default_factory=lambda: dict(QUIET))
 
     rest_host: str = wire.REST_HOST  # own orders are asked for here after a reconnect
     feed: str = "advanced"  # or "exchange": the feed for institutions
@@ -36,6 +47,8 @@ class CoinbaseStream(VenueStream):
     the Exchange feed its key and secret, and api_auth_data its passphrase.
     """
 
+    # Per address: both feeds say the same.
+    allowed = HostLimits(connects=Rate(8, 1.0), messages=Rate(8, 1.0))
     settings_type = CoinbaseSettings
     venue_settings: CoinbaseSettings
 
@@ -99,16 +112,18 @@ class CoinbaseStream(VenueStream):
         since, since_ns = decoder.account.lost_at
         if not since:
             return []
-        events: list[Event] = []
+        answers: list[bytes] = []  # all of them before any is used: a failure begins anew
         for query in wire.order_queries(decoder.account.open_orders, since):
             cursor = ""
             for _ in range(MAX_PAGES):
-                raw = await self._orders(query + cursor)
-                events += decoder.feed_orders(raw, since_ns, time.time_ns())
-                cursor = wire.next_page(raw)
+                answers.append(await self._orders(query + cursor))
+                cursor = wire.next_page(answers[-1])
                 if not cursor:
                     break
-        return events
+        decoder.account.reconciled()
+        now_ns = time.time_ns()
+        told = [decoder.feed_orders(answer, since_ns, now_ns) for answer in answers]
+        return [event for events in told for event in events]
 
     def publish(self, channel: Channel, events: Sequence[Event]) -> None:
         """Give events to the observers, and heal what a Gap among them says is broken."""
