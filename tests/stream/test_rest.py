@@ -43,7 +43,7 @@ def test_a_refusal_shows_the_answer_and_neither_headers_nor_query():
     answer = b"bad nonce" + b"." * 500
     with (
         rest(lambda path: (400, answer)) as host,
-        pytest.raises(StreamError, match="400.*: bad nonce") as error,
+        pytest.raises(StreamError, match=r"400.*: bad nonce") as error,
     ):
         asyncio.run(request("GET", f"{host}/x?sign=hidden", headers={"Key": "hidden"}))
     assert "hidden" not in str(error.value)

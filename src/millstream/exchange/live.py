@@ -75,6 +75,12 @@ class VenueStream(StreamBase):
             subscribe_args,
             settings=settings,
         )
+        most = self.allowed.subscriptions
+        if 0 < most < len(self.currency_pairs):
+            raise ConfigError(
+                f"{self.exchange} takes at most {most} pairs on a connection, these are "
+                f"{len(self.currency_pairs)}; share them among several streams."
+            )
         self.venue_settings = settings
         self.credentials = Credentials.of(api_key, api_secret, api_auth_data)
         self._decoders = {channel: self.decoder(channel) for channel in self.subscribe_channels}

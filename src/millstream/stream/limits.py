@@ -1,10 +1,12 @@
 """What a venue allows one host to do: connects in a window, messages a second. Pure.
 
-All streams of a process that talk to one host share its `Budget`: `Limits` holds them by host.
-A budget says how long to wait; whoever asks does the waiting.
+All streams of a process that talk to one host share its allowance: `Limits` holds them by host.
+It says how long to wait; whoever asks does the waiting.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 import msgspec
 
@@ -24,37 +26,37 @@ class HostLimits(msgspec.Struct, frozen=True):
     subscriptions: int = 0  # on one connection
 
 
-class TokenBucket:
-    """Lets `rate.times` through at once, then as many as come back with time."""
+class Allowance:
+    """Lets `rate.times` through at once, the next when the first of them is `window_s` old.
+
+    Unlike a bucket of tokens it keeps the limit in every window, the first one included.
+    """
 
     def __init__(self, rate: Rate) -> None:
-        self._capacity = float(rate.times)
-        self._per_ns = rate.times / (rate.window_s * 1e9)
-        self._tokens = self._capacity
-        self._at_ns: int | None = None
+        self._window_ns = int(rate.window_s * 1e9)
+        self._taken_ns: deque[int] = deque(maxlen=rate.times)  # when the last ones went through
 
     def take(self, now_ns: int) -> float:
-        """Take one token; the seconds to wait until it is there (0: now)."""
-        if self._at_ns is not None and now_ns > self._at_ns:
-            gained = (now_ns - self._at_ns) * self._per_ns
-            self._tokens = min(self._capacity, self._tokens + gained)
-        self._at_ns = now_ns if self._at_ns is None else max(self._at_ns, now_ns)
-        self._tokens -= 1.0
-        return max(0.0, -self._tokens / self._per_ns / 1e9)
+        """Take one; the seconds to wait until it may be used (0: now)."""
+        taken = self._taken_ns
+        free_ns = taken[0] + self._window_ns if len(taken) == taken.maxlen else now_ns
+        at_ns = max(now_ns, free_ns, taken[-1] if taken else now_ns)
+        taken.append(at_ns)
+        return (at_ns - now_ns) / 1e9
 
 
 class Limits:
     """The connects of each host, for all streams that are given this object."""
 
     def __init__(self) -> None:
-        self._connects: dict[str, TokenBucket] = {}
+        self._connects: dict[str, Allowance] = {}
 
     def connect(self, host: str, limits: HostLimits, now_ns: int) -> float:
         """Seconds to wait before the next connection to this host may be opened."""
         if limits.connects is None:
             return 0.0
-        bucket = self._connects.setdefault(host, TokenBucket(limits.connects))
-        return bucket.take(now_ns)
+        allowance = self._connects.setdefault(host, Allowance(limits.connects))
+        return allowance.take(now_ns)
 
 
 SHARED = Limits()  # what streams of one process use unless they are given another

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from millstream.stream import websocket
-from millstream.stream.limits import HostLimits, Limits, TokenBucket
+from millstream.stream.limits import Allowance, HostLimits, Limits
 from millstream.stream.settings import StreamSettings
 from millstream.stream.talk import Keepalive, Prepare, Talk, encoded
 from millstream.stream.websocket import Connection, OnFrame
@@ -41,7 +41,7 @@ class Link:
     ) -> None:
         self._plan, self._settings = plan, settings
         self._limits, self._allowed = limits, allowed
-        self._messages = TokenBucket(allowed.messages) if allowed.messages is not None else None
+        self._messages = Allowance(allowed.messages) if allowed.messages is not None else None
         self._connection: Connection | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._why = ""  # why we hung up
