@@ -1,0 +1,197 @@
+"""What one OKX channel of one pair becomes: a handler per channel. Pure.
+
+A handler takes a frame and its receive time and returns the frame's events. It raises what msgspec
+raises, or WrongFrame, when the frame is not what it should be.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+import msgspec
+
+from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.okx import wire
+from millstream.exchange.okx.book import PairBook
+from millstream.exchange.okx.contracts import Units
+from millstream.model import Candle, Channel, Event, Exchange, Gap, Side, Ticker, Trade
+
+Handler: TypeAlias = Callable[[bytes, int], list[Event]]
+
+_tickers = msgspec.json.Decoder(wire.Tickers, strict=False).decode
+_trades = msgspec.json.Decoder(wire.Trades, strict=False).decode
+_books = msgspec.json.Decoder(wire.Books, strict=False).decode
+_text_books = msgspec.json.Decoder(wire.TextBooks).decode
+_candles = msgspec.json.Decoder(wire.Candles, strict=False).decode
+
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+REMEMBERED_TRADES = 1_000  # ids of one pair: what comes twice comes soon
+
+
+class WrongFrame(Exception):
+    """Readable, but not what this channel may carry."""
+
+
+def ticker_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameCounts) -> Handler:
+    """Of tickers to Ticker, ten times a second at most."""
+    pair, plain = topic.pair, exchange is Exchange.OKX
+    assert pair is not None
+
+    def handle(raw: bytes, received_ns: int) -> list[Event]:
+        data = _tickers(raw).data
+        topic.last_ns = received_ns
+        counts.tickers += len(data)
+        counts.further += len(data) - 1
+        if plain:
+            return [
+                Ticker(
+                    received_ns,
+                    exchange,
+                    pair,
+                    t.ts * 1_000_000,
+                    t.bidPx,
+                    t.bidSz,
+                    t.askPx,
+                    t.askSz,
+                )
+                for t in data
+            ]
+        return [
+            Ticker(
+                received_ns,
+                exchange,
+                pair,
+                t.ts * 1_000_000,
+                t.bidPx,
+                units.volume(t.bidSz, t.bidPx),
+                t.askPx,
+                units.volume(t.askSz, t.askPx),
+            )
+            for t in data
+        ]
+
+    return handle
+
+
+def trade_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameCounts) -> Handler:
+    """Of trades or trades-all to Trade, after a Gap where trade ids are missing.
+
+    Ids are counted one by one; of several trades sent as one, the id is the last one's.
+    """
+    pair = topic.pair
+    assert pair is not None
+    last = -1  # the last id; -1: none yet
+    seen: deque[int] = deque(maxlen=REMEMBERED_TRADES)
+
+    def handle(raw: bytes, received_ns: int) -> list[Event]:
+        nonlocal last
+        data = _trades(raw).data
+        topic.last_ns = received_ns
+        events: list[Event] = []
+        trades = 0
+        for t in data:
+            side = _SIDES.get(t.side)
+            if side is None:
+                raise WrongFrame("a trade that is neither buy nor sell")
+            number = t.tradeId
+            if number - t.count != last and last >= 0:
+                if number in seen:
+                    continue
+                events.append(_gap(received_ns, exchange, topic, last + 1, number - t.count + 1))
+                counts.gaps += 1
+            last = number
+            seen.append(number)
+            trades += 1
+            volume = units.volume(t.sz, t.px)
+            events.append(
+                Trade(
+                    received_ns, exchange, pair, t.ts * 1_000_000, t.px, volume, side, str(number)
+                )
+            )
+        if trades:
+            counts.trades += trades
+            counts.further += trades - 1
+        else:
+            counts.ignore("trades seen before")
+        return events
+
+    return handle
+
+
+def _gap(received_ns: int, exchange: Exchange, topic: Topic, expected: int, got: int) -> Gap:
+    missing = max(0, got - expected)
+    reason = "trade ids missing" if missing else "trade ids went back"
+    return Gap(
+        received_ns,
+        exchange,
+        Channel.TRADE,
+        topic.pair,
+        str(expected),
+        str(got),
+        missing,
+        reason,
+    )
+
+
+def book_handler(topic: Topic, book: PairBook, whole: bool, counts: FrameCounts) -> Handler:
+    """Of any book channel to Book, by the pair's own book. whole: each frame is all of it."""
+
+    def handle(raw: bytes, received_ns: int) -> list[Event]:
+        frame = _books(raw)
+        topic.last_ns = received_ns
+        events: list[Event] = []
+        for at, depth in enumerate(frame.data):
+            is_whole = whole or frame.action == "snapshot" or depth.prevSeqId == -1
+            if not is_whole and depth.seqId is None and not depth.checksum:
+                raise WrongFrame("changes of a book without number and checksum")
+            text = None
+            if depth.checksum if is_whole else book.wants_text:
+                text = _text_books(raw).data[at]
+            if is_whole:
+                events += book.load(depth, text, received_ns)
+            else:
+                events += book.update(depth, text, received_ns)
+            if at:
+                counts.further += 1
+        return events
+
+    return handle
+
+
+def candle_handler(exchange: Exchange, topic: Topic, interval: str, counts: FrameCounts) -> Handler:
+    """Of candle1m and so on to Candle. The venue says neither its time nor the count of trades."""
+    pair, spot = topic.pair, exchange is Exchange.OKX
+    assert pair is not None
+    length_ns = wire.CANDLES[interval][1] * 1_000_000_000
+
+    def handle(raw: bytes, received_ns: int) -> list[Event]:
+        data = _candles(raw).data
+        for c in data:
+            if c.l > c.h:
+                raise WrongFrame("the candle's low is above its high")
+        topic.last_ns = received_ns
+        counts.candles += len(data)
+        counts.further += len(data) - 1
+        return [
+            Candle(
+                received_ns,
+                exchange,
+                pair,
+                0,
+                interval,
+                c.ts * 1_000_000,
+                c.ts * 1_000_000 + length_ns,
+                c.o,
+                c.h,
+                c.l,
+                c.c,
+                c.vol if spot else c.volCcy,
+                0,
+                c.confirm == "1",
+            )
+            for c in data
+        ]
+
+    return handle

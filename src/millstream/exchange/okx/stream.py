@@ -1,0 +1,186 @@
+"""OKX, live: a connection per channel. Spot and swap differ in their decoders only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from millstream.errors import LoginRefused
+from millstream.exchange.decoding import Decoder
+from millstream.exchange.kraken.resubscribe import Resubscriber
+from millstream.exchange.live import VenueSettings, VenueStream
+from millstream.exchange.okx import auth, wire
+from millstream.exchange.okx.decode import OkxDecoder
+from millstream.exchange.okx.market import MarketDecoder
+from millstream.exchange.okx.rest import AccountRest
+from millstream.model import Channel, CurrencyPair, Event, Resynced
+from millstream.stream import rest
+from millstream.stream.base import Message
+from millstream.stream.limits import HostLimits, Rate
+from millstream.stream.talk import Keepalive, Talk
+
+
+class OkxSettings(VenueSettings, frozen=True, kw_only=True):
+    """What `subscribe_args` may say to an OkxStream or OkxSwapStream."""
+
+    rest_host: str = wire.REST_HOST  # what contracts are worth, and own orders after a connect
+    book_depth: int = 20  # levels on each side of a Book
+    candle_interval: str = "1m"
+    trade_channel: str = "trades"  # or "trades-all": each trade on its own
+    book_channel: str = "books"  # or one of "books5", "bbo-tbt", "books50-l2-tbt", "books-l2-tbt"
+    simulated: bool = False  # demo trading; keys of one do not work on the other
+    ping_every_s: float = wire.PING_EVERY_S
+
+
+class OkxStream(VenueStream):
+    """Market data and own orders of OKX spot.
+
+    api_key, api_secret, api_auth_data: key, secret and passphrase, for own orders.
+    api_host: "wss://ws.okx.com:8443" unless given; Europe has wss://wseea.okx.com:8443, the United
+    States wss://wsus.okx.com:8443, and keys work only where their account is.
+    """
+
+    allowed = HostLimits(connects=Rate(3, 1.0))
+    settings_type = OkxSettings
+    venue_settings: OkxSettings
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._resubscribers: dict[Channel, Resubscriber] = {}
+        self._accounts: dict[Channel, AccountRest] = {}
+        super().__init__(*arguments, **named)
+
+    def decoder(self, channel: Channel) -> Decoder:
+        """A decoder for the frames of one channel."""
+        settings = self.venue_settings
+        if channel.private or self._logs_in(channel):
+            self.credentials.check("key", "secret", "passphrase")
+        return OkxDecoder(
+            self.currency_pairs,
+            [channel],
+            book_depth=settings.book_depth,
+            candle_interval=settings.candle_interval,
+            trade_channel=settings.trade_channel,
+            book_channel=settings.book_channel,
+        )
+
+    async def ticker_channel(self) -> None:
+        """The best bid and ask, ten times a second while they change."""
+        await self._run(Channel.TICKER)
+
+    async def trade_channel(self) -> None:
+        """Each trade, those at one price as one; each on its own with "trades-all"."""
+        await self._run(Channel.TRADE)
+
+    async def book_channel(self) -> None:
+        """The best levels, ten times a second while they change."""
+        await self._run(Channel.BOOK)
+
+    async def candle_channel(self) -> None:
+        """The running candle as it changes, and its last state once it is closed."""
+        await self._run(Channel.CANDLE)
+
+    async def my_order_channel(self) -> None:
+        """Own orders: those that are open, then each change."""
+        await self._run(Channel.MY_ORDER)
+
+    async def my_trade_channel(self) -> None:
+        """Own fills; after a connect those that were missed."""
+        await self._run(Channel.MY_TRADE)
+
+    async def my_order_batch_channel(self) -> None:
+        """All open orders, after each connect."""
+        await self._run(Channel.MY_ORDER_BATCH)
+
+    async def reconcile(self, channel: Channel) -> Sequence[Event]:
+        """Open orders or the last fills, by REST: the venue repeats neither."""
+        settings = self.venue_settings
+        if channel not in self._accounts:
+            self._accounts[channel] = AccountRest(
+                settings.rest_host, self.credentials, settings.simulated, settings.rest_timeout_s
+            )
+        return await self._accounts[channel].reconcile(self._market(channel), channel)
+
+    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
+        """Give events to the observers, and subscribe anew where one says that a book is broken."""
+        super().publish(channel, events)
+        resubscriber = self._resubscribers.get(channel)
+        if resubscriber is None:
+            return
+        for event in events:
+            if type(event) is Resynced:
+                resubscriber.healed(event.symbol)
+        resubscriber.ask(self._market(channel).resubscriptions())
+
+    async def _run(self, channel: Channel) -> None:
+        settings, decoder = self.venue_settings, self._market(channel)
+
+        def anew(pair: CurrencyPair | None) -> list[bytes]:
+            arguments = decoder.arguments(pair)
+            return wire.request("unsubscribe", arguments) + wire.request("subscribe", arguments)
+
+        resubscriber = Resubscriber(settings, anew)
+        if channel is Channel.BOOK:
+            self._resubscribers[channel] = resubscriber
+
+        async def prepare(talk: Talk) -> None:
+            resubscriber.connected(talk)
+            await self._learn_contracts(channel)
+            if channel.private or self._logs_in(channel):
+                await self._login(talk)
+
+        async def subscribe() -> Message:
+            return wire.request("subscribe", decoder.arguments())
+
+        keepalive = Keepalive(wire.PING, settings.ping_every_s, wire.PONG)
+        try:
+            await self.run_decoded(
+                self._address(channel), channel, subscribe, prepare=prepare, keepalive=keepalive
+            )
+        finally:
+            resubscriber.cancel()
+
+    async def _learn_contracts(self, channel: Channel) -> None:
+        """Ask what contracts are worth, where sizes are counted in them and it is not known."""
+        decoder, settings = self._market(channel), self.venue_settings
+        if decoder.wants_contracts:
+            asked = decoder.contracts_request()
+            raw = await rest.get(settings.rest_host + asked.path, settings.rest_timeout_s)
+            self.publish_snapshot(channel, asked, raw, time.time_ns())
+
+    async def _login(self, talk: Talk) -> None:
+        talk.send(auth.login(self.credentials, int(time.time())))
+        answer = _login_answer(await talk.receive(lambda raw: _login_answer(raw) is not None))
+        if answer is not None and (answer.event != "login" or answer.code != "0"):
+            raise LoginRefused(f"OKX refused the login: {answer.msg} (code {answer.code}).")
+
+    def _market(self, channel: Channel) -> MarketDecoder:
+        decoder = self._decoders[channel]
+        assert isinstance(decoder, MarketDecoder)
+        return decoder
+
+    def _logs_in(self, channel: Channel) -> bool:
+        return channel is Channel.BOOK and self.venue_settings.book_channel in wire.BOOKS_WITH_LOGIN
+
+    def _address(self, channel: Channel) -> str:
+        settings = self.venue_settings
+        usual = wire.SIMULATED_HOST if settings.simulated else wire.WEBSOCKET_HOST
+        every_trade = channel is Channel.TRADE and settings.trade_channel == "trades-all"
+        if channel.private:
+            path = wire.PRIVATE
+        elif channel is Channel.CANDLE or every_trade:
+            path = wire.BUSINESS
+        else:
+            path = wire.PUBLIC
+        return (self.api_host or usual) + path
+
+
+def _login_answer(raw: bytes) -> wire.Login | None:
+    """The answer to a login, or the error that came instead; None: something else."""
+    try:
+        answer = msgspec.json.decode(raw, type=wire.Login)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return answer if answer.event in ("login", "error") else None

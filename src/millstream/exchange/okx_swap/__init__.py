@@ -1,0 +1,1 @@
+"""OKX perpetual swaps: spot's room with sizes in contracts, which become base currency here."""
