@@ -19,6 +19,11 @@ if TYPE_CHECKING:  # a decoder alone needs no sockets
 # Each venue's folder has a `stream.py` and a `decode.py`; here are the classes in them.
 VENUES: Final[dict[Exchange, tuple[str, str, str]]] = {
     Exchange.BINANCE: ("millstream.exchange.binance", "BinanceStream", "BinanceDecoder"),
+    Exchange.BINANCE_FUTURE: (
+        "millstream.exchange.binance_future",
+        "BinanceFutureStream",
+        "BinanceFutureDecoder",
+    ),
     Exchange.COINBASE: ("millstream.exchange.coinbase", "CoinbaseStream", "CoinbaseDecoder"),
     Exchange.KRAKEN: ("millstream.exchange.kraken", "KrakenStream", "KrakenDecoder"),
     Exchange.KRAKEN_FUTURE: (
@@ -26,6 +31,8 @@ VENUES: Final[dict[Exchange, tuple[str, str, str]]] = {
         "KrakenFutureStream",
         "KrakenFutureDecoder",
     ),
+    Exchange.OKX: ("millstream.exchange.okx", "OkxStream", "OkxDecoder"),
+    Exchange.OKX_SWAP: ("millstream.exchange.okx_swap", "OkxSwapStream", "OkxSwapDecoder"),
     Exchange.IB: ("millstream.exchange.ib", "IBStream", "IBDecoder"),
 }
 

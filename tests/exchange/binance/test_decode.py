@@ -334,13 +334,52 @@ def test_a_taped_snapshot_finds_its_pair_by_its_path():
     assert decoder.feed(raw, 7) == [Resynced(7, BINANCE, Channel.BOOK, ETH, 5)]
 
 
-def test_pairs_without_data_are_known_until_it_comes():
+def states(decoder):
+    return [(topic.pair, topic.state) for topic in decoder.topics()]
+
+
+def test_a_topic_says_whether_its_subscription_was_acknowledged_and_has_data():
     decoder = made([BTC, ETH], [Channel.TRADE])
-    assert decoder.unheard() == [BTC, ETH]
-    decoder.feed(frames.trade(1), 1)
-    assert decoder.unheard() == [ETH]
+    assert states(decoder) == [(BTC, "asked"), (ETH, "asked")]
+    decoder.feed(frames.ACK.replace(b"1}", b"2000}"), 5)
+    decoder.feed(frames.trade(1), 9)
+    assert states(decoder) == [(BTC, "live"), (ETH, "silent")]
+    assert decoder.topics()[0].last_ns == 9
     decoder.restart()
-    assert decoder.unheard() == [BTC, ETH]
+    assert states(decoder) == [(BTC, "asked"), (ETH, "asked")]
+
+
+def test_a_refusal_names_the_pair_when_it_was_about_one():
+    decoder = made([BTC], [Channel.TICKER, Channel.TRADE])
+    (event,) = decoder.feed(frames.REFUSAL.replace(b'"id":1', b'"id":2000'), 7)
+    assert event.symbol == BTC
+    assert [topic.state for topic in decoder.topics()] == ["asked", "refused"]
+
+
+def test_an_acknowledgement_is_for_the_streams_of_its_own_message():
+    pairs = [CurrencyPair.parse(f"a{number}/usdt") for number in range(250)]
+    decoder = made(pairs, [Channel.TICKER])
+    decoder.feed(b'{"result":null,"id":1001}', 5)
+    assert [topic.acknowledged for topic in decoder.topics()] == [False] * 200 + [True] * 50
+
+
+def test_a_notice_of_a_restart_asks_for_another_connection():
+    decoder = made()
+    decoder.feed(b'{"e":"serverShutdown","E":1}', 1)
+    assert decoder.wants_replacement
+    decoder.replaced()
+    assert not decoder.wants_replacement
+
+
+def test_what_a_replaced_connection_repeats_is_dropped():
+    decoder = made([BTC], [Channel.TRADE])
+    for number in (10, 11, 12):
+        decoder.feed(frames.trade(number), 1)
+    decoder.replaced()
+    events = [
+        event for number in (9, 10, 11, 12, 13) for event in decoder.feed(frames.trade(number), 2)
+    ]
+    assert [event.trade_id for event in events] == ["13"]
 
 
 def test_it_is_a_decoder_as_the_contract_says():

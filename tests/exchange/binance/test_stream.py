@@ -257,7 +257,7 @@ def test_every_event_of_a_burst_arrives_in_order():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"subscribe_channels": ["my_order"]}, "in this release"),
+        ({"subscribe_channels": ["my_order"]}, "api_key and api_secret"),
         ({"subscribe_args": {"book_dept": 5}}, "book_dept.*accepted: .*book_depth"),
         ({"subscribe_args": {"book_depth": "five"}}, "book_depth"),
         ({"subscribe_args": {"candle_interval": "7m"}, "subscribe_channels": ["candle"]}, "7m"),

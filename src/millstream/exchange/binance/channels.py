@@ -14,7 +14,7 @@ import msgspec
 
 from millstream.exchange.binance import wire
 from millstream.exchange.binance.book import PairBook
-from millstream.exchange.decoding import FrameCounts
+from millstream.exchange.decoding import FrameCounts, Topic
 from millstream.model import (
     Candle,
     Channel,
@@ -26,6 +26,8 @@ from millstream.model import (
     Ticker,
     Trade,
 )
+
+SEEN_LATELY = 10_000  # trades: a replaced connection repeats so many at most
 
 Handler: TypeAlias = Callable[[bytes, int], list[Event]]
 
@@ -49,7 +51,9 @@ class OtherMarket(Exception):
         self.channel = channel
 
 
-def ticker_handler(pair: CurrencyPair, counts: FrameCounts, exchange: Exchange) -> Handler:
+def ticker_handler(
+    topic: Topic, pair: CurrencyPair, counts: FrameCounts, exchange: Exchange
+) -> Handler:
     """Of bookTicker to Ticker. Spot sends no time with it."""
     spot = exchange is Exchange.BINANCE
 
@@ -62,13 +66,16 @@ def ticker_handler(pair: CurrencyPair, counts: FrameCounts, exchange: Exchange) 
             exchange_ns = data.T * 1_000_000
         elif not spot:
             raise OtherMarket(Channel.TICKER)
+        topic.last_ns = received_ns
         counts.tickers += 1
         return [Ticker(received_ns, exchange, pair, exchange_ns, data.b, data.B, data.a, data.A)]
 
     return handle
 
 
-def trade_handler(pair: CurrencyPair, counts: FrameCounts, exchange: Exchange) -> Handler:
+def trade_handler(
+    topic: Topic, pair: CurrencyPair, counts: FrameCounts, exchange: Exchange
+) -> Handler:
     """Of trade to Trade, after a Gap where trade ids are missing.
 
     Futures also print what the insurance fund does, and the like: such a print has its number in
@@ -85,10 +92,11 @@ def trade_handler(pair: CurrencyPair, counts: FrameCounts, exchange: Exchange) -
             if spot:
                 raise OtherMarket(Channel.TRADE)
             of_the_market = data.X == "MARKET"
+        topic.last_ns = received_ns
         number = data.t
         events: list[Event] = []
         if number != expected and expected >= 0:
-            if number == expected - 1:
+            if expected - SEEN_LATELY <= number < expected:
                 counts.ignore("a trade seen before")
                 return events
             events.append(_trade_gap(exchange, pair, expected, number, received_ns))
@@ -125,7 +133,7 @@ def _trade_gap(
     )
 
 
-def depth_handler(book: PairBook, exchange: Exchange) -> Handler:
+def depth_handler(topic: Topic, book: PairBook, exchange: Exchange) -> Handler:
     """Of depthUpdate to Book, by the pair's own book."""
     symbol, spot = wire.symbol(book.pair), exchange is Exchange.BINANCE
 
@@ -137,13 +145,14 @@ def depth_handler(book: PairBook, exchange: Exchange) -> Handler:
             raise WrongFrame("the symbol is not the stream's")
         if diff.u < diff.U:
             raise WrongFrame("the last update id is below the first")
+        topic.last_ns = received_ns
         return book.update(diff, received_ns)
 
     return handle
 
 
 def kline_handler(
-    pair: CurrencyPair, counts: FrameCounts, interval: str, exchange: Exchange
+    topic: Topic, pair: CurrencyPair, counts: FrameCounts, interval: str, exchange: Exchange
 ) -> Handler:
     """Of kline to Candle."""
     symbol = wire.symbol(pair)
@@ -157,6 +166,7 @@ def kline_handler(
             raise WrongFrame("the candle's interval is not the stream's")
         if k.t > k.T or k.l > k.h:
             raise WrongFrame("the candle ends before it begins, or its low is above its high")
+        topic.last_ns = received_ns
         counts.candles += 1
         return [
             Candle(

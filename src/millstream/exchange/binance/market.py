@@ -31,6 +31,7 @@ from millstream.exchange.decoding import (
     UNREADABLE,
     FrameCounts,
     SnapshotRequest,
+    Topic,
     unreadable_reason,
 )
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
@@ -80,18 +81,21 @@ class MarketDecoder:
             else {}
         )
         self._by_symbol = {wire.symbol(pair): pair for pair in self.pairs}
-        self._streams: dict[str, tuple[CurrencyPair, Channel, Handler]] = {}
+        self._topics = {
+            (pair, channel): Topic(pair, channel)
+            for channel in self.channels
+            for pair in self.pairs
+        }
+        self._handlers: dict[bytes, Handler] = {}  # by stream name
         self._raw_streams: dict[tuple[str, str], str] = {}  # (event type, symbol) to stream name
         for pair in self.pairs:
             for channel in self.channels:
                 names = market.stream_names(pair, channel, candle_interval)
                 handler = self._handler(pair, channel, candle_interval)
-                self._streams |= dict.fromkeys(names, (pair, channel, handler))
+                self._handlers |= {name.encode(): handler for name in names}
                 self._raw_streams[wire.EVENT_TYPES[channel], wire.symbol(pair)] = names[0]
-        self._handlers: dict[bytes, Handler] = {}
-        self._silent: set[tuple[CurrencyPair, Channel]] = set()  # without data since the restart
         self._refused: set[Channel] = set()
-        self.restart()
+        self.wants_replacement = False  # the venue said that it will restart
 
     @property
     def counts(self) -> FrameCounts:
@@ -136,16 +140,17 @@ class MarketDecoder:
         self._wanted.clear()
         for book in self._books.values():
             book.restart()
-        self._silent = {(pair, channel) for pair in self.pairs for channel in self.channels}
-        self._handlers = {
-            name.encode(): self._until_heard(name, pair, channel, handler)
-            for name, (pair, channel, handler) in self._streams.items()
-        }
+        for topic in self._topics.values():
+            topic.restart()
+        self.wants_replacement = False
 
-    def unheard(self) -> list[CurrencyPair]:
-        """Pairs that have had a stream without data since the last restart."""
-        silent = {pair for pair, _ in self._silent}
-        return [pair for pair in self.pairs if pair in silent]
+    def replaced(self) -> None:
+        """The next frame comes from a new connection that took over from the old one."""
+        self.wants_replacement = False
+
+    def topics(self) -> list[Topic]:
+        """Every subscription, channel by channel."""
+        return list(self._topics.values())
 
     def _book(self, pair: CurrencyPair, depth: int, limit: int) -> PairBook:
         market = self._market
@@ -156,29 +161,16 @@ class MarketDecoder:
         )
 
     def _handler(self, pair: CurrencyPair, channel: Channel, interval: str) -> Handler:
-        exchange = self._market.exchange
+        exchange, topic = self._market.exchange, self._topics[pair, channel]
         match channel:
             case Channel.TICKER:
-                return ticker_handler(pair, self._counts, exchange)
+                return ticker_handler(topic, pair, self._counts, exchange)
             case Channel.TRADE:
-                return trade_handler(pair, self._counts, exchange)
+                return trade_handler(topic, pair, self._counts, exchange)
             case Channel.BOOK:
-                return depth_handler(self._books[pair], exchange)
+                return depth_handler(topic, self._books[pair], exchange)
             case _:
-                return kline_handler(pair, self._counts, interval, exchange)
-
-    def _until_heard(
-        self, name: str, pair: CurrencyPair, channel: Channel, handler: Handler
-    ) -> Handler:
-        """`handler`, which takes its own place when a first good frame has come."""
-
-        def first(raw: bytes, received_ns: int) -> list[Event]:
-            events = handler(raw, received_ns)
-            self._silent.discard((pair, channel))
-            self._handlers[name.encode()] = handler
-            return events
-
-        return first
+                return kline_handler(topic, pair, self._counts, interval, exchange)
 
     def _other(self, raw: bytes, received_ns: int) -> list[Event]:
         """A frame of any other shape; raises as handlers do."""
@@ -193,11 +185,12 @@ class MarketDecoder:
         if seen.lastUpdateId is not None and seen.s is None:
             return self._bare_snapshot(raw, received_ns)
         if seen.e == "serverShutdown":
-            self._counts.ignore("the venue's notice of a restart")
-            return []
+            return self._on_shutdown()
         if seen.s is not None:
             return self._raw_stream(seen, raw, received_ns)
         if bytes(seen.id):
+            for topic in self._asked_with(bytes(seen.id)):
+                topic.acknowledged = True
             self._counts.ignore(ACKNOWLEDGEMENT)
             return []
         raise WrongFrame("a frame of no known kind")
@@ -207,11 +200,10 @@ class MarketDecoder:
         if handler is not None:
             return handler(wire.combined(name, data), received_ns)
         if name == "!serverShutdown":
-            self._counts.ignore("the venue's notice of a restart")
-        elif self._market.is_spot and _anything(data).pu is not None:
+            return self._on_shutdown()
+        if self._market.is_spot and _anything(data).pu is not None:
             raise OtherMarket(Channel.BOOK)
-        else:
-            self._counts.ignore("a stream that was not subscribed")
+        self._counts.ignore("a stream that was not subscribed")
         return []
 
     def _raw_stream(self, seen: wire.Anything, data: bytes, received_ns: int) -> list[Event]:
@@ -268,10 +260,24 @@ class MarketDecoder:
         text = f"{problem.msg} (code {problem.code})"
         self._counts.refuse("the venue refused a request", text, raw)
         self._counts.refusals += 1
-        channel = wire.channel_of_request(request)
-        if channel not in self.channels:
-            channel = self.channels[0] if self.channels else Channel.TICKER
-        return [Refused(received_ns, self._market.exchange, channel, None, text)]
+        asked = self._asked_with(request)
+        for topic in asked:
+            topic.refused = text
+        channel = asked[0].channel if asked else next(iter(self.channels), Channel.TICKER)
+        pair = asked[0].pair if len(asked) == 1 else None
+        return [Refused(received_ns, self._market.exchange, channel, pair, text)]
+
+    def _asked_with(self, request: bytes) -> list[Topic]:
+        """What was subscribed by the request with this id."""
+        channel, chunk = wire.read_request_id(request)
+        asked = [topic for topic in self._topics.values() if topic.channel is channel]
+        first = chunk * wire.STREAMS_PER_MESSAGE
+        return asked[first : first + wire.STREAMS_PER_MESSAGE]
+
+    def _on_shutdown(self) -> list[Event]:
+        self._counts.ignore("the venue's notice of a restart")
+        self.wants_replacement = True
+        return []
 
     def _refuse_foreign(self, channel: Channel, raw: bytes, received_ns: int) -> list[Event]:
         """Count it; say so once per channel."""

@@ -23,6 +23,8 @@ Number: TypeAlias = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_806)]
 Levels: TypeAlias = list[tuple[Price, Volume]]
 
 WEBSOCKET_HOST = "wss://stream.binance.com:9443"
+API_HOST = "wss://ws-api.binance.com:443"  # the WebSocket API
+API_PATH = "/ws-api/v3"
 REST_HOST = "https://api.binance.com"
 COMBINED_PATH = "/stream"
 STREAMS_PER_MESSAGE = 200
@@ -201,10 +203,11 @@ def subscribe_messages(streams: Sequence[str], channel: Channel) -> list[bytes]:
     ]
 
 
-def channel_of_request(request_id: bytes) -> Channel | None:
-    """Whose subscription has this id, as it stands in the venue's answer."""
+def read_request_id(request_id: bytes) -> tuple[Channel | None, int]:
+    """Whose subscription has this id, as it stands in the venue's answer, and which part of it."""
     number = int(request_id) if request_id.isdigit() and len(request_id) < 10 else 0
-    return next((c for c, first in REQUEST_IDS.items() if number // 1_000 * 1_000 == first), None)
+    first, chunk = number // 1_000 * 1_000, number % 1_000
+    return next((c for c, start in REQUEST_IDS.items() if start == first), None), chunk
 
 
 def depth_path(pair: CurrencyPair, limit: int) -> str:

@@ -8,6 +8,7 @@ Source: developers.binance.com, "USDS-M Futures: Websocket Market Streams", and 
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 
 from millstream.exchange.binance import wire
 from millstream.model import Channel, CurrencyPair
@@ -23,6 +24,21 @@ PATHS: Final = {
     Channel.BOOK: "/public/stream",
     Channel.CANDLE: "/market/stream",
 }
+
+
+LISTEN_KEY_PATH = "/fapi/v1/listenKey"
+
+
+class ListenKey(wire.Word, frozen=True, rename="camel"):
+    """POST /fapi/v1/listenKey."""
+
+    listen_key: str
+
+
+def private_path(listen_key: str, early_fills: bool) -> str:
+    """The account's stream, with the events that are of use."""
+    events = "ORDER_TRADE_UPDATE" + ("/TRADE_LITE" if early_fills else "")
+    return f"/private/ws?listenKey={quote(listen_key, safe='')}&events={events}"
 
 
 def stream_names(pair: CurrencyPair, channel: Channel, candle_interval: str) -> tuple[str, ...]:
