@@ -325,6 +325,27 @@ def test_a_quiet_tws_that_tells_the_time_is_kept():
     run(body, account, ["my_order"], args={"ping_idle_s": 0.05, "ping_reply_s": 5.0})
 
 
+def test_reading_can_be_paused_without_losing_the_session_or_a_trade():
+    def on_message(client, fields):
+        if int(fields[0]) == tws.TICK_BY_TICK:
+            client.send_raw(frames.trade(fields[1], 1, "180", "1"))
+
+    async def body(stream, observer, server):
+        await observer.trade_queue.get()
+        stream.pause_reading()
+        request = wire.request_id(Channel.TRADE, 0, 1)
+        server.clients[0].send_raw(*[frames.trade(request, 2, "180", "1")] * 1000)
+        await asyncio.sleep(0.3)
+        assert observer.trade_queue.empty()
+        stream.resume_reading()
+        await until(lambda: observer.trade_queue.qsize() == 1000)
+        assert kinds(observer.health_queue) == [Connected]
+
+    args = {"contracts": {"aapl/usd": {"sec_type": "STK"}}}
+    args |= {"ping_idle_s": 0.05, "ping_reply_s": 0.05}
+    run(body, on_message, ["trade"], ["aapl/usd"], args=args, tells_time=True)
+
+
 def test_stop_cancels_the_requests_and_says_goodbye():
     seen = []
 
@@ -383,6 +404,7 @@ def test_a_tape_decodes_to_the_same_events():
         ({"api_host": "tws://127.0.0.1"}, "write it like"),
         ({"api_auth_data": "seven"}, "client id"),
         ({"subscribe_args": {"market_data_type": 9}}, "market_data_type"),
+        ({"subscribe_args": {"lifetime_s": 3600}}, "lifetime_s"),
         ({"subscribe_args": {"contracts": {"eur/usd": {"type": "STK"}}}}, "contracts"),
         ({"subscribe_args": {"candle_interval": "7m"}, "subscribe_channels": ["candle"]}, "7m"),
     ],

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from millstream.errors import ConfigError, StreamError
+from millstream.errors import ConfigError, LoginRefused, StreamError
 from millstream.exchange.ib import wire
 from millstream.exchange.ib.contracts import ContractSettings
 from millstream.model import Channel
@@ -30,7 +30,7 @@ LOST = 1006
 _STOPPED = 1000
 
 
-class SessionRefused(StreamError):
+class SessionRefused(LoginRefused):
     """TWS does not let us in: the client id is taken, or the API is off."""
 
 
@@ -64,8 +64,9 @@ def tws_contract(contract: ContractSettings) -> Contract:
 class Seat:
     """One channel's part of a session."""
 
-    def __init__(self, session: TwsSession, channel: Channel, on_frame: OnFrame) -> None:
-        self._session, self.channel, self.on_frame = session, channel, on_frame
+    def __init__(self, session: TwsSession, channel: Channel) -> None:
+        self._session, self.channel = session, channel
+        self.on_frame: OnFrame = _nobody
         self._end: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         # Lists of orders that others asked for are under way: this seat would see but their ends.
         self.foreign_lists = session.lists_under_way
@@ -95,21 +96,15 @@ class Seat:
         if not self._end.done():
             self._end.set_result((code, reason))
 
-    async def close(self) -> None:
+    @property
+    def is_over(self) -> bool:
+        """The seat was left, or the session has ended."""
+        return self._end.done()
+
+    def close(self) -> None:
         """Leave the session."""
         self.end(_STOPPED, "")
         self._session.leave(self)
-
-    def send(self, message: bytes) -> None:
-        """Nothing: requests are calls here, see `request`."""
-
-    def pause_reading(self) -> None:
-        """Read nothing more, for any seat."""
-        self._session.pause(True)
-
-    def resume_reading(self) -> None:
-        """Read on."""
-        self._session.pause(False)
 
 
 class _Relay:
@@ -154,18 +149,19 @@ class TwsSession:
         self.client: Any = None  # ib_async.Client, whose methods have no types
         self.received_ns = 0
         self.lists_under_way = 0  # answers to reqAllOpenOrders: they bear no request id
+        self._paused = False
         self._private_ns = 0  # the last frame for the private channels
         self._seats: dict[Channel, Seat] = {}
         self._opening = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._refusal = ""  # what TWS said before it let us in
 
-    async def seat(self, channel: Channel, on_frame: OnFrame) -> Seat:
+    async def seat(self, channel: Channel) -> Seat:
         """A seat in the session, which is opened if it is not; raises StreamError."""
         async with self._opening:
             if self.client is None:
                 await self._open()
-            seat = self._seats[channel] = Seat(self, channel, on_frame)
+            seat = self._seats[channel] = Seat(self, channel)
             return seat
 
     def leave(self, seat: Seat) -> None:
@@ -177,6 +173,7 @@ class TwsSession:
 
     def pause(self, paused: bool) -> None:
         """Stop reading from the socket, or go on."""
+        self._paused = paused
         transport = self.client.conn.transport if self.client is not None else None
         if transport is not None and not transport.is_closing():
             (transport.pause_reading if paused else transport.resume_reading)()
@@ -257,6 +254,8 @@ class TwsSession:
         while True:
             await asyncio.sleep(self._idle_s / 2)
             now_ns = time.time_ns()
+            if self._paused:  # we do not listen: silence says nothing
+                self.received_ns = now_ns
             idle_s = (now_ns - self.received_ns) / 1e9
             private = any(channel.private for channel in self._seats)
             if idle_s >= self._idle_s + self._reply_s:
@@ -281,3 +280,7 @@ class TwsSession:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+
+
+def _nobody(raw: bytes, received_ns: int) -> None:
+    """A seat that nobody listens to yet."""

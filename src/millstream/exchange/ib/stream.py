@@ -16,15 +16,14 @@ from millstream.errors import ConfigError, StreamError
 from millstream.exchange.ib import wire
 from millstream.exchange.ib.contracts import ContractSettings, what_to_show
 from millstream.exchange.ib.decode import IBDecoder, Subscription
+from millstream.exchange.ib.link import SeatSupervisor
 from millstream.exchange.ib.session import Seat, TwsSession, load_ib_async, tws_contract
-from millstream.exchange.ib.supervisor import SeatSupervisor
 from millstream.exchange.live import VenueSettings, VenueStream
 from millstream.model import Channel, CurrencyPair, Exchange
-from millstream.stream.seldom import Seldom
 
 HOST = "tws://127.0.0.1:7497"  # paper trading; 7496 live, IB Gateway 4002 and 4001
 
-_RECONNECT = 1101  # a seat that is left to subscribe anew, in TWS's own number
+_ANEW = 1101  # a seat that is left to subscribe anew, in TWS's own number
 _CANCEL = {
     Channel.TRADE: "cancelTickByTickData",
     Channel.CANDLE: "cancelHistoricalData",
@@ -42,7 +41,8 @@ class IBSettings(VenueSettings, frozen=True, kw_only=True):
     tick_by_tick: bool = False  # tickers of every quote, for a few pairs; else 4 a second
     trade_ticks: Literal["Last", "AllLast"] = "Last"  # AllLast: combinations and odd lots too
     contracts: dict[str, ContractSettings] = msgspec.field(default_factory=dict)
-    stale_s: float = 300.0  # stocks and currencies have nights
+    ack_s: float = 60.0  # TWS acknowledges nothing but by data
+    stale_s: float | dict[Channel, float] = 300.0  # stocks and currencies have nights
 
 
 class IBStream(VenueStream):
@@ -79,7 +79,14 @@ class IBStream(VenueStream):
             reconnect_times,
             subscribe_args,
         )
+        self._ib_decoders = {
+            channel: decoder
+            for channel, decoder in self._decoders.items()
+            if isinstance(decoder, IBDecoder)
+        }
         settings = self.venue_settings
+        if settings.lifetime_s:
+            raise ConfigError("lifetime_s is of no use for ib: TWS ends no session for its age.")
         host, port = _address(api_host or HOST)
         self.session = TwsSession(
             host,
@@ -93,8 +100,6 @@ class IBStream(VenueStream):
             channel: SeatSupervisor(self, channel, int(str(reconnect_times)), self.session)
             for channel in self.subscribe_channels
         }
-        self._complaints = {channel: Seldom() for channel in self.subscribe_channels}
-        self._known_bad: dict[Channel, int] = {}
 
     def decoder(self, channel: Channel) -> IBDecoder:
         """A decoder for the frames of one channel."""
@@ -135,31 +140,22 @@ class IBStream(VenueStream):
         await self._run(Channel.MY_ORDER_BATCH)
 
     async def _run(self, channel: Channel) -> None:
-        await self.run_channel(self.api_host or HOST, channel, on_frame=_nothing)
+        await self.run_decoded(self.api_host or HOST, channel, None)
 
     # ---- what its seats call --------------------------------------------------------------------
 
-    def frame(self, channel: Channel, seat: Seat, raw: bytes, received_ns: int) -> None:
-        """A frame becomes events; what the decoder asks for is done."""
-        decoder = self._decoder_of(channel)
-        events = decoder.feed(raw, received_ns)
-        if events:
-            self.publish(channel, events)
+    def look(self, channel: Channel, seat: Seat) -> None:
+        """After each frame: do what the decoder asks for."""
+        decoder = self._ib_decoders[channel]
         for old, subscription in decoder.resubscriptions():
-            self._cancel(seat, channel, old, subscription)
+            self._cancel(seat, old, subscription)
             self._ask(seat, subscription, decoder)
         if decoder.must_reconnect:
-            seat.end(_RECONNECT, f"to subscribe anew: {decoder.must_reconnect}")
-        bad = decoder.counts.malformed + decoder.counts.refused
-        if bad != self._known_bad.get(channel, 0):
-            self._known_bad[channel] = bad
-            if count := self._complaints[channel].count(received_ns):
-                self._complain(channel, count, events, raw)
+            seat.end(_ANEW, f"to subscribe anew: {decoder.must_reconnect}")
 
     def ask(self, channel: Channel, seat: Seat) -> None:
         """Send the channel's requests."""
-        decoder = self._decoder_of(channel)
-        decoder.restart()
+        decoder = self._ib_decoders[channel]
         if channel in (Channel.MY_ORDER, Channel.MY_ORDER_BATCH):
             if seat.client_id == 0:
                 seat.request("reqAutoOpenOrders", True)
@@ -177,9 +173,8 @@ class IBStream(VenueStream):
 
     def leave(self, channel: Channel, seat: Seat) -> None:
         """Cancel the channel's requests, if there is still anybody to tell."""
-        decoder = self._decoder_of(channel)
-        for subscription in decoder.subscriptions(channel):
-            self._cancel(seat, channel, subscription.request, subscription)
+        for subscription in self._ib_decoders[channel].subscriptions(channel):
+            self._cancel(seat, subscription.request, subscription)
 
     def _ask(self, seat: Seat, subscription: Subscription, decoder: IBDecoder) -> None:
         settings, request = self.venue_settings, subscription.request
@@ -204,14 +199,12 @@ class IBStream(VenueStream):
                     "reqHistoricalData", request, contract, "", back, bar, show, 0, 2, True, []
                 )
 
-    def _cancel(
-        self, seat: Seat, channel: Channel, request: int, subscription: Subscription
-    ) -> None:
-        settings, more = self.venue_settings, []
+    def _cancel(self, seat: Seat, request: int, subscription: Subscription) -> None:
+        settings, channel, more = self.venue_settings, subscription.channel, []
         if channel is Channel.TICKER:
             method = "cancelTickByTickData" if settings.tick_by_tick else "cancelMktData"
         elif channel is Channel.BOOK:
-            contract = self._decoder_of(channel).contract(subscription.pair)
+            contract = self._ib_decoders[channel].contract(subscription.pair)
             method, more = "cancelMktDepth", [contract.exchange == "SMART"]
         else:
             method = _CANCEL[channel]
@@ -219,11 +212,6 @@ class IBStream(VenueStream):
             seat.request(method, request, *more)
         except StreamError:
             return  # the session is gone, and the subscription with it
-
-    def _decoder_of(self, channel: Channel) -> IBDecoder:
-        decoder = self._decoders[channel]
-        assert isinstance(decoder, IBDecoder)
-        return decoder
 
 
 def _address(url: str) -> tuple[str, int]:
@@ -247,7 +235,3 @@ def _client_id(auth_data: object, default: int) -> int:
         raise ConfigError(
             f"api_auth_data is {auth_data!r}; ib takes its client id there, a whole number like 1."
         ) from None
-
-
-def _nothing(raw: bytes, received_ns: int) -> None:
-    """The seats take the frames."""
