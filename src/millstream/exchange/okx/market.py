@@ -253,7 +253,7 @@ class MarketDecoder:
         assert self._private is not None
         events = self.account.orders(_orders(raw).data, received_ns)
         self._private.last_ns = received_ns
-        self._counts.ignore("an account event; own orders and fills are not counted here")
+        self._counts.own(events)
         return events
 
     def _said(self, seen: wire.Anything, raw: bytes, received_ns: int) -> list[Event]:
