@@ -102,7 +102,9 @@ class KrakenFutureDecoder:
     def feed(self, raw: bytes, received_ns: int) -> list[Event]:
         """The events of one frame; an empty list when it has none. Never raises."""
         self._counts.frames += 1
-        feed = raw.partition(b'"feed":"')[2].partition(b'"')[0]
+        # An acknowledgement names a feed, too, and is none of its frames.
+        is_event = raw.startswith(b'{"event"')
+        feed = b"" if is_event else raw.partition(b'"feed":"')[2].partition(b'"')[0]
         try:
             if not raw.isascii():
                 raw.decode()  # fields that nobody reads must be text, too

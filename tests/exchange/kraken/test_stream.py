@@ -1,0 +1,224 @@
+"""KrakenStream against a venue on loopback that speaks its words, tokens by REST included."""
+
+import asyncio
+import base64
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from tests.exchange.kraken import frames
+from tests.exchange.kraken.test_account import OPEN
+from tests.exchange.kraken.test_book import ASKS, BIDS, checksum, snapshot
+from tests.stream.loopback import drain, until, venue
+
+from millstream.errors import ConfigError
+from millstream.exchange import get_exchange_stream
+from millstream.model import Book, Channel, Connected, CurrencyPair, Gap, Refused, Resynced
+
+SECRET = base64.b64encode(b"a secret of some bytes").decode()
+QUICK = {"first_delay_s": 0.01, "longest_delay_s": 0.02}
+KEYS = {"api_key": "KEY", "api_secret": SECRET}
+
+
+class Everything:
+    def __init__(self):
+        for name in (*(channel.value for channel in Channel), "health"):
+            setattr(self, f"{name}_queue", asyncio.Queue())
+
+
+@contextmanager
+def tokens(answer):
+    """Kraken's REST: `answer(number, nonce)` gives the JSON of each token request."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            assert self.path == "/0/private/GetWebSocketsToken"
+            assert self.headers["API-Key"] == "KEY"
+            assert len(base64.b64decode(self.headers["API-Sign"])) == 64
+            asked.append(int(body.removeprefix("nonce=")))
+            said = json.dumps(answer(len(asked))).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def token(number):
+    return {"error": [], "result": {"token": f"TOKEN{number}", "expires": 900}}
+
+
+def run(body, on_message, channels, pairs=("btc/usd",), keys=None, **args):
+    async def main():
+        async with venue(on_message) as server:
+            stream = get_exchange_stream(
+                "kraken",
+                pairs,
+                channels,
+                api_host=server.url,
+                subscribe_args=QUICK | args,
+                **(keys or {}),
+            )
+            observer = Everything()
+            stream.bind_observer(observer)
+            running = asyncio.create_task(stream.start())
+            try:
+                await asyncio.wait_for(body(stream, observer, server), 20)
+            finally:
+                await stream.stop()
+                await asyncio.wait_for(running, 10)
+
+    asyncio.run(main())
+
+
+def answering(**sent):
+    """A venue that acknowledges each symbol and then sends the frames of the channel."""
+
+    def on_message(client, message):
+        if message["method"] != "subscribe":
+            return
+        channel = message["params"]["channel"]
+        for symbol in message["params"].get("symbol", [""]):
+            client.send(frames.acknowledgement(channel, symbol))
+        client.send(frames.STATUS, frames.HEARTBEAT, *sent.get(channel, ()))
+
+    return on_message
+
+
+def test_every_public_channel_has_a_connection_and_asks_in_krakens_words():
+    async def body(stream, observer, server):
+        for name in ("ticker", "trade", "book", "candle"):
+            await getattr(observer, f"{name}_queue").get()
+        asked = {one.received[0]["params"]["channel"]: one.received[0] for one in server.clients}
+        assert {client.path for client in server.clients} == {"/v2"}
+        assert asked["ticker"]["params"]["event_trigger"] == "bbo"
+        assert asked["trade"]["params"]["symbol"] == ["BTC/USD", "ETH/USD"]
+        assert asked["book"]["params"]["depth"] == 25
+        assert asked["ohlc"]["params"]["interval"] == 1
+
+    sent = {
+        "ticker": [frames.TICKER],
+        "trade": [frames.trades(5)],
+        "book": [snapshot()],
+        "ohlc": [frames.BAR],
+    }
+    channels = ["ticker", "trade", "book", "candle"]
+    run(body, answering(**sent), channels, ["btc/usd", "eth/usd"], book_depth=20)
+
+
+def test_a_wrong_checksum_resubscribes_the_one_pair_on_the_same_connection():
+    subscribed = []
+
+    def on_message(client, message):
+        pairs = message["params"]["symbol"]
+        subscribed.append((message["method"], pairs))
+        if message["method"] == "subscribe":
+            for pair in pairs:
+                client.send(snapshot(symbol=pair))
+
+    async def body(stream, observer, server):
+        await until(lambda: observer.book_queue.qsize() == 2)
+        server.clients[0].send(frames.book("update", [("0.5", "1.0")], [], 1))
+        await until(lambda: observer.book_queue.qsize() == 3)
+        health = [(type(one), one.symbol) for one in drain(observer.health_queue)]
+        btc, eth = CurrencyPair.BTC_USD, CurrencyPair.ETH_USD
+        healed = [(Gap, btc), (Resynced, btc)]
+        assert health == [(Connected, None), (Resynced, btc), (Resynced, eth), *healed]
+        assert subscribed[1:] == [("unsubscribe", ["BTC/USD"]), ("subscribe", ["BTC/USD"])]
+        assert len(server.clients) == 1
+        assert all(type(book) is Book for book in drain(observer.book_queue))
+
+    run(body, on_message, ["book"], ["btc/usd", "eth/usd"])
+
+
+def test_a_book_that_never_fits_is_asked_for_again_with_a_pause():
+    asked = []
+
+    def on_message(client, message):
+        asked.append(message["method"])
+        client.send(frames.book("snapshot", BIDS, ASKS, checksum(BIDS, ASKS) + 1))
+
+    async def body(stream, observer, server):
+        await until(lambda: asked.count("subscribe") >= 4)
+        assert observer.book_queue.empty()
+
+    run(body, on_message, ["book"])
+
+
+def test_private_channels_use_a_fresh_token_each_one_after_the_other():
+    snapshot_of_one = frames.executions(1, OPEN, kind="snapshot")
+
+    async def body(stream, observer, server):
+        order = await observer.my_order_queue.get()
+        batch = await observer.my_order_batch_queue.get()
+        assert [one.venue_id for one in batch.orders] == [order.venue_id]
+        used = {one.received[0]["params"]["token"] for one in server.clients}
+        assert used == {"TOKEN1", "TOKEN2"}
+        server.clients[0].transport.disconnect(False)
+        await until(lambda: len(server.clients) == 3 and server.clients[2].received)
+        assert server.clients[2].received[0]["params"]["token"] == "TOKEN3"
+        assert nonces == sorted(set(nonces))
+
+    with tokens(token) as (host, nonces):
+        on_message = answering(executions=[snapshot_of_one])
+        run(body, on_message, ["my_order", "my_order_batch"], keys=KEYS, rest_host=host)
+
+
+def test_a_fill_comes_once_also_after_a_reconnect():
+    async def body(stream, observer, server):
+        await observer.my_trade_queue.get()
+        server.clients[0].transport.disconnect(False)
+        await until(lambda: len(server.clients) == 2 and server.clients[1].received)
+        assert server.clients[1].received[0]["params"]["snap_trades"] is True
+        await until(lambda: stream.statistics()[0].frames >= 8)
+        assert observer.my_trade_queue.empty()
+
+    with tokens(token) as (host, _):
+        on_message = answering(executions=[frames.FILL])
+        run(body, on_message, ["my_trade"], keys=KEYS, rest_host=host)
+
+
+def test_a_wrong_key_is_an_event_with_the_venues_reason():
+    async def body(stream, observer, server):
+        refused = await observer.health_queue.get()
+        while type(refused) is not Refused:
+            refused = await observer.health_queue.get()
+        assert "EAPI:Invalid key" in refused.reason
+        assert SECRET not in refused.reason
+
+    with tokens(lambda number: {"error": ["EAPI:Invalid key"]}) as (host, _):
+        run(body, answering(), ["my_order"], keys=KEYS, rest_host=host)
+
+
+def test_a_misspelt_pair_is_refused_by_name_while_the_others_go_on():
+    def on_message(client, message):
+        client.send(frames.acknowledgement("ticker", "BTC/USD"), frames.REFUSAL, frames.TICKER)
+
+    async def body(stream, observer, server):
+        await observer.ticker_queue.get()
+        await until(lambda: observer.health_queue.qsize() == 2)
+        refused = drain(observer.health_queue)[1]
+        assert (type(refused), str(refused.symbol)) == (Refused, "XYZ/USD")
+
+    run(body, on_message, ["ticker"], ["btc/usd", "xyz/usd"])
+
+
+def test_a_private_channel_without_a_key_is_refused_before_anything_is_connected():
+    with pytest.raises(ConfigError, match="api_key"):
+        get_exchange_stream("kraken", ["btc/usd"], ["my_order"])

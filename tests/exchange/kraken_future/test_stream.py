@@ -1,0 +1,139 @@
+"""KrakenFutureStream against a venue on loopback that speaks its words, challenge included."""
+
+import asyncio
+import base64
+import json
+
+import pytest
+from tests.exchange.kraken_future import frames
+from tests.stream.loopback import drain, until, venue
+
+from millstream.errors import ConfigError
+from millstream.exchange import get_exchange_stream
+from millstream.exchange.credentials import Credentials
+from millstream.exchange.kraken_future import auth
+from millstream.model import Channel, Connected, CurrencyPair, Gap, Refused, Resynced
+
+SECRET = base64.b64encode(b"a secret of some bytes").decode()
+KEYS = {"api_key": "KEY", "api_secret": SECRET}
+QUICK = {"first_delay_s": 0.01, "longest_delay_s": 0.02, "message_pause_s": 0.01}
+DATA = {
+    "ticker": [frames.TICKER.replace(b"PF_ETHUSD", b"PF_XBTUSD")],
+    "trade": [frames.trade_snapshot(5, 6)],
+    "book": [frames.book_snapshot(10, [(99, 1)], [(101, 2)])],
+    "open_orders": [frames.order_snapshot(frames.an_order(304.0, 0.0))],
+    "fills": [frames.REBATE],
+}
+
+
+class Everything:
+    def __init__(self):
+        for name in (*(channel.value for channel in Channel), "health"):
+            setattr(self, f"{name}_queue", asyncio.Queue())
+
+
+class FuturesVenue:
+    """A challenge of its own for each connection, and only what was signed with it."""
+
+    def __init__(self):
+        self.challenges = {}
+
+    def __call__(self, client, message):
+        if message["event"] == "challenge":
+            known = message["api_key"] == "KEY"
+            challenge = self.challenges[client] = f"challenge {len(self.challenges)}"
+            event = "challenge" if known else "alert"
+            said = {"event": event, "message": challenge if known else "Invalid API key"}
+            client.send(frames.INFO, json.dumps(said).encode())
+        elif message["event"] == "subscribe":
+            products, feed = message.get("product_ids"), message["feed"]
+            if products is None:
+                proof = auth.proof(Credentials("KEY", SECRET), self.challenges[client])
+                assert {name: message[name] for name in proof} == proof
+            for product in products or [""]:
+                client.send(frames.acknowledgement(feed, product))
+            client.send(*DATA[feed])
+
+
+def run(body, on_message, channels, pairs=("btc/usd",), keys=None, **args):
+    async def main():
+        async with venue(on_message) as server:
+            stream = get_exchange_stream(
+                "kraken_future",
+                pairs,
+                channels,
+                api_host=server.url,
+                subscribe_args=QUICK | args,
+                **(keys or {}),
+            )
+            observer = Everything()
+            stream.bind_observer(observer)
+            running = asyncio.create_task(stream.start())
+            try:
+                await asyncio.wait_for(body(stream, observer, server), 20)
+            finally:
+                await stream.stop()
+                await asyncio.wait_for(running, 10)
+
+    asyncio.run(main())
+
+
+def test_every_channel_has_a_connection_and_its_own_signed_challenge():
+    channels = [channel for channel in Channel if channel is not Channel.CANDLE]
+    futures = FuturesVenue()
+
+    async def body(stream, observer, server):
+        for channel in channels:
+            await getattr(observer, f"{channel}_queue").get()
+        assert len(server.clients) == len(channels)
+        assert {client.path for client in server.clients} == {"/ws/v1"}
+        assert len(futures.challenges) == 3
+
+    run(body, futures, channels, keys=KEYS)
+
+
+def test_a_reconnect_signs_a_new_challenge_and_tells_no_fill_twice():
+    futures = FuturesVenue()
+
+    async def body(stream, observer, server):
+        await observer.my_trade_queue.get()
+        server.clients[0].transport.disconnect(False)
+        await until(lambda: len(futures.challenges) == 2)
+        await until(lambda: stream.statistics()[0].frames >= 6)
+        assert observer.my_trade_queue.empty()
+
+    run(body, futures, ["my_trade"], keys=KEYS)
+
+
+def test_a_hole_resubscribes_the_one_product_on_the_same_connection():
+    async def body(stream, observer, server):
+        await until(lambda: observer.book_queue.qsize() == 1)
+        server.clients[0].send(frames.level(15, "buy", 98, 1))
+        await until(lambda: observer.book_queue.qsize() == 2)
+        health = [(type(one), one.symbol) for one in drain(observer.health_queue)]
+        btc = CurrencyPair.BTC_USD
+        assert health == [(Connected, None), (Resynced, btc), (Gap, btc), (Resynced, btc)]
+        asked = [(one["event"], one["product_ids"]) for one in server.clients[0].received]
+        assert asked[1:] == [("unsubscribe", ["PF_XBTUSD"]), ("subscribe", ["PF_XBTUSD"])]
+
+    run(body, FuturesVenue(), ["book"])
+
+
+def test_a_wrong_key_is_an_event_with_the_venues_reason():
+    async def body(stream, observer, server):
+        refused = await observer.health_queue.get()
+        while type(refused) is not Refused:
+            refused = await observer.health_queue.get()
+        assert "Invalid API key" in refused.reason
+
+    run(body, FuturesVenue(), ["my_order"], keys=KEYS | {"api_key": "WRONG"})
+
+
+def test_candles_are_not_offered_by_the_venue():
+    with pytest.raises(ConfigError, match="candle"):
+        get_exchange_stream("kraken_future", ["btc/usd"], ["candle"])
+
+
+def test_a_private_channel_without_a_key_is_refused_before_anything_is_connected():
+    with pytest.raises(ConfigError, match="api_key"):
+        get_exchange_stream("kraken_future", ["btc/usd"], ["my_trade"])
