@@ -1,6 +1,7 @@
 """Example frames of the account, read a second way; and the rules of what may follow what."""
 
 import json
+import random
 from decimal import Decimal
 
 import pytest
@@ -226,6 +227,27 @@ def test_a_futures_fill_may_be_given_early_and_then_only_once():
     (trade,) = decoder.feed(LITE, 1)
     assert (trade.trade_id, trade.fee, trade.fee_currency) == ("12345678", 0, "")
     assert decoder.feed(FULL, 2) == []
+
+
+@pytest.mark.parametrize("channel", [ORDER, TRADE, BATCH])
+def test_every_frame_is_accounted_for_by_what_it_became(channel):
+    decoder = made(channel)
+    for raw in (report(), fill(11, "0.5", T=1001), fill(11, "0.5", T=1001), b"{}", b"{"):
+        decoder.feed(raw, 1)
+    expected = {ORDER: {"MyOrder": 2}, TRADE: {"MyTrade": 1}, BATCH: {}}
+    assert decoder.counts.events == expected[channel]
+    assert decoder.counts.accounted == decoder.counts.frames == 5
+
+
+@pytest.mark.parametrize("raw", [report(), LITE, FULL], ids=["report", "lite", "full"])
+def test_damaged_frames_never_raise_and_are_counted(raw):
+    rng, decoder = random.Random(7), made(TRADE, USD_M, early_fills=True)
+    for _ in range(1_000):
+        damaged = bytearray(raw)
+        for _ in range(rng.randint(1, 3)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        decoder.feed(bytes(damaged), 1)
+    assert decoder.counts.accounted == decoder.counts.frames == 1_000
 
 
 # ---- what REST says -----------------------------------------------------------------------------

@@ -115,6 +115,18 @@ def test_an_order_that_ended_while_disconnected_is_told_after_the_reconnect():
     run(body, "my_order", prepare=lambda pages: pages.orders.update({7: order(7)}))
 
 
+def test_an_order_that_rest_does_not_find_stays_as_it_was_and_the_others_are_told():
+    async def body(observer, server, pages, api, running):
+        await observer.my_order_queue.get()
+        pages.orders = {9: order(9)}
+        server.clients[0].transport.disconnect(False)
+        assert (await observer.my_order_queue.get()).order_id == "run9"
+        await until(lambda: [name for _, name in pages.asked].count("order") == 1)
+        assert observer.my_order_queue.empty()
+
+    run(body, "my_order", prepare=lambda pages: pages.orders.update({7: order(7)}))
+
+
 def test_fills_missed_while_disconnected_come_once_each_with_our_ids():
     async def body(observer, server, pages, api, running):
         await until(reconciled(pages, "myTrades"))

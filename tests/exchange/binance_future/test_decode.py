@@ -136,6 +136,17 @@ def test_a_snapshot_older_than_what_is_held_is_fetched_again():
     assert kinds(decoder.feed_snapshot(BTC, snapshot(100), 3)) == [Resynced, Book]
 
 
+def test_what_a_replaced_connection_repeats_of_a_book_is_dropped():
+    decoder = made()
+    decoder.feed_snapshot(BTC, snapshot(100), 1)
+    chain = [diff(90, 95, 130), diff(130, 131, 140), diff(140, 141, 150)]
+    for raw in chain[:2]:
+        decoder.feed(raw, 1)
+    decoder.replaced()
+    given = [kinds(decoder.feed(raw, 2)) for raw in chain]
+    assert given == [[], [], [Book]]
+
+
 def test_one_pair_resyncs_while_the_other_goes_on():
     decoder = made()
     decoder.feed_snapshot(BTC, snapshot(100), 1)

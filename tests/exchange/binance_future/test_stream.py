@@ -10,7 +10,7 @@ from tests.stream.loopback import drain, rest, until, venue
 
 from millstream.errors import ConfigError, StreamError
 from millstream.exchange import get_exchange_stream
-from millstream.model import Book, Connected, Gap, OrderStatus, Refused, Resynced, Ticker, Trade
+from millstream.model import Connected, Gap, OrderStatus, Refused, Resynced, Ticker, Trade
 
 QUICK = {"first_delay_s": 0.01, "longest_delay_s": 0.02, "first_data_s": 0.2, "overlap_s": 0.01}
 
@@ -111,7 +111,6 @@ def test_a_book_is_synced_over_rest_and_a_hole_is_healed_while_the_connection_st
 
     with rest(answers) as host:
         run(body, ["book"], on_message, rest_host=host)
-    assert Book  # named for the reader: what the queue holds
 
 
 def test_own_orders_come_over_a_listen_key_and_rest():
@@ -141,16 +140,23 @@ def test_fills_missed_while_disconnected_come_once_each():
     run_private(body, "my_trade")
 
 
-def test_a_batch_comes_after_the_connect():
+def test_a_batch_comes_after_each_connect():
     async def body(observer, server, pages, running):
+        assert (await observer.my_order_batch_queue.get()).orders == ()
         pages.orders[7] = order(7)
-        server.clients and server.clients[0].transport.disconnect(False)
-        async with asyncio.timeout(10):
-            while not (batch := await observer.my_order_batch_queue.get()).orders:
-                server.clients[-1].transport.disconnect(False)
+        server.clients[0].transport.disconnect(False)
+        batch = await observer.my_order_batch_queue.get()
         assert [one.order_id for one in batch.orders] == ["run7"]
 
     run_private(body, "my_order_batch")
+
+
+def test_early_notices_of_fills_are_subscribed_when_they_are_wanted():
+    async def body(observer, server, pages, running):
+        await until(lambda: server.clients)
+        assert server.clients[0].path.endswith("&events=ORDER_TRADE_UPDATE/TRADE_LITE")
+
+    run_private(body, "my_trade", early_fills=True)
 
 
 def test_a_listen_key_is_renewed_while_it_lasts():

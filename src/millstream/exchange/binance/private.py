@@ -389,7 +389,7 @@ class PrivateDecoder:
         return [trade] if trade is not None else []
 
     def _given(self, events: list[Event]) -> list[Event]:
-        self._counts.ignore("an account event without news for this channel")
+        self._counts.own(events)
         return events
 
 

@@ -15,6 +15,7 @@ from millstream.exchange.decoding import Decoder
 from millstream.exchange.live import VenueSettings, VenueStream
 from millstream.model import Channel, Event
 from millstream.stream.base import Message
+from millstream.stream.limits import HostLimits, Rate
 
 
 class BinanceFutureSettings(VenueSettings, frozen=True, kw_only=True):
@@ -24,6 +25,7 @@ class BinanceFutureSettings(VenueSettings, frozen=True, kw_only=True):
     book_depth: int = 20  # levels on each side of a Book
     candle_interval: str = "1m"
     snapshot_limit: int = 1000  # levels on each side of a snapshot
+    lifetime_s: float = 23.5 * 3600  # Binance ends every connection after 24 hours
     recv_window_ms: int = 5_000  # a signed request is good for so long
     trades_since_ms: int = 0  # own fills from here on are fetched at first; 0: from the connect on
     listen_key_s: float = 1_500.0  # the key of private channels lives an hour; renew it so often
@@ -37,6 +39,7 @@ class BinanceFutureStream(VenueStream):
     in PEM form. Own orders and fills are those of the stream's pairs.
     """
 
+    allowed = HostLimits(connects=Rate(300, 300.0), messages=Rate(10, 1.0), subscriptions=1024)
     settings_type = BinanceFutureSettings
     venue_settings: BinanceFutureSettings
 
