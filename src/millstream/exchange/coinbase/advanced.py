@@ -8,7 +8,6 @@ Handlers are closures: on the hot path a local name costs a third of an attribut
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from operator import itemgetter
 from typing import TypeAlias
 
 import msgspec
@@ -75,6 +74,10 @@ def ticker_handler(
     return handle
 
 
+def _by_id(found: tuple[wire.Match, int]) -> int:
+    return found[0].trade_id
+
+
 def trade_handler(
     pairs: Mapping[str, list[PairTrades]], line: Line, counts: FrameCounts
 ) -> Handler:
@@ -83,22 +86,20 @@ def trade_handler(
     def handle(raw: bytes, received_ns: int) -> list[Event]:
         frame = _trade(raw)
         number = frame.sequence_num
-        matches = [
-            (match.trade_id, match, nanoseconds(match.time))
-            for part in frame.events
-            for match in part.trades
-        ]
-        if len(matches) > 1:
-            matches.sort(key=itemgetter(0))  # newest first on the wire
+        found: list[tuple[wire.Match, int]] = []
+        for part in frame.events:
+            for match in part.trades:  # every time is read before anything is told
+                found.append((match, nanoseconds(match.time)))  # noqa: PERF401 - twice as fast
+        if len(found) > 1:
+            found.sort(key=_by_id)  # newest first on the wire
         events = [] if number == line.expected else line.jump(number, received_ns)
         before = counts.trades
-        for trade_id, match, exchange_ns in matches:
+        for match, exchange_ns in found:
             # side says who rested. Ours says who took.
             side = _SELL if match.side == "BUY" else _BUY
-            price, volume = match.price, match.size
+            trade_id, price, volume = match.trade_id, match.price, match.size
             for trades in pairs.get(match.product_id, ()):
-                trades.topic.last_ns = received_ns
-                events += trades.take(trade_id, price, volume, side, exchange_ns, received_ns)
+                trades.take(events, trade_id, price, volume, side, exchange_ns, received_ns)
         line.expected = number + 1
         told = counts.trades - before
         if told:

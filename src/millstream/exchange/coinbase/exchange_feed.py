@@ -74,10 +74,8 @@ def match_handler(pairs: Mapping[str, PairTrades], counts: FrameCounts) -> Handl
         # side says who rested. Ours says who took.
         side = _SELL if match.side == "buy" else _BUY
         exchange_ns = nanoseconds(match.time)
-        trades.topic.last_ns = received_ns
-        events = trades.take(
-            match.trade_id, match.price, match.size, side, exchange_ns, received_ns
-        )
+        events: list[Event] = []
+        trades.take(events, match.trade_id, match.price, match.size, side, exchange_ns, received_ns)
         if not events:
             counts.ignore("a trade seen before")
         return events

@@ -26,27 +26,26 @@ class PairTrades:
 
     def take(
         self,
+        events: list[Event],
         number: int,
         price: float,
         volume: float,
         side: Side,
         exchange_ns: int,
         received_ns: int,
-    ) -> list[Event]:
-        """The events of one trade; `side` is the taker's."""
-        trade = Trade(
-            received_ns, _COINBASE, self.pair, exchange_ns, price, volume, side, str(number)
-        )
+    ) -> None:
+        """Add the events of one trade; `side` is the taker's."""
+        self.topic.last_ns = received_ns
         expected = self.expected
-        if expected - FAR_BACK < number < expected:
-            return []
-        self._counts.trades += 1
-        if number == expected or expected < 0:
-            self.expected = number + 1
-            return [trade]
-        gap = self.missing(number, received_ns)
+        if number != expected and expected >= 0:
+            if expected - FAR_BACK < number < expected:
+                return
+            events.append(self.missing(number, received_ns))
         self.expected = number + 1
-        return [gap, trade]
+        self._counts.trades += 1
+        events.append(
+            Trade(received_ns, _COINBASE, self.pair, exchange_ns, price, volume, side, str(number))
+        )
 
     def missing(self, number: int, received_ns: int) -> Gap:
         """The hole between the id that was expected and this one."""

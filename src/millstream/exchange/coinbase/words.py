@@ -53,6 +53,8 @@ def nanoseconds(text: str) -> int:
     if fraction.isdigit() and text[19] == "." and text[-1] == "Z":
         if len(fraction) == 9:
             return seconds_ns + int(fraction)
+        if len(fraction) == 6:
+            return seconds_ns + int(fraction) * 1_000
         return seconds_ns + int(fraction[:9].ljust(9, "0"))
     if text[19:] == "Z":
         return seconds_ns
