@@ -2,70 +2,35 @@
 
 A frame is the payload behind TWS's length: text fields, each ended by a NUL byte. Request ids are
 computed (`wire.request_id`), so a recorded session decodes without its requests.
-
-What TWS says of its own links decides what can still be believed:
-
-    said                      ticker       trade, candle     book, private channels
-    1100, 2110 link lost      Stale        Stale             Stale
-    1101 back, data lost      Gap, anew    Gap, anew         Gap, anew
-    1102 back, data kept      Resynced     Gap, anew         Gap, anew
-    2103/2105 farm lost       Stale        Stale             Stale (book only)
-    2104/2106 farm back       anew         anew              anew (book only)
-    10197, 200, 354, ...      Refused, of the pair that it names
-
-"Anew" is `must_reconnect`: whoever owns the connection ends it and subscribes again. After a farm's
-blip subscriptions may stay silent for ever, and TWS replays nothing of what went by.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import InvalidOperation
-from typing import Any, TypeAlias
+from itertools import product
+from typing import Any
 
 import msgspec
 
 from millstream.errors import ConfigError
 from millstream.exchange.decoding import FrameCounts, SnapshotRequest, Topic
 from millstream.exchange.ib import wire
-from millstream.exchange.ib.book import PairBook
 from millstream.exchange.ib.contracts import ContractSettings, Pairs, check, contract_of
-from millstream.exchange.ib.market import PairCandles, PairTicker, PairTrades, finite
+from millstream.exchange.ib.notices import Notices
 from millstream.exchange.ib.orders import OwnAccount
+from millstream.exchange.ib.subscription import Handler, Subscription
 from millstream.model import (
     Channel,
     CurrencyPair,
     Event,
     Exchange,
-    Gap,
     Refused,
-    Resynced,
     Stale,
 )
 
 _IB = Exchange.IB
 _IMPOSSIBLE = (ValueError, IndexError, KeyError, InvalidOperation, OverflowError)
-Handler: TypeAlias = Callable[[list[bytes], int], list[Event]]
-
-_MARKET = {Channel.TICKER, Channel.TRADE, Channel.BOOK}
-
-
-class Subscription:
-    """One pair of one public channel."""
-
-    __slots__ = ("channel", "generation", "handlers", "number", "pair", "restart", "topic")
-
-    def __init__(self, channel: Channel, number: int, pair: CurrencyPair) -> None:
-        self.channel, self.number, self.pair = channel, number, pair
-        self.generation = 0
-        self.topic = Topic(pair, channel)
-        self.handlers: dict[bytes, Handler] = {}  # by the number of the message
-        self.restart: Callable[[], None] = _nothing
-
-    @property
-    def request(self) -> int:
-        """The request id of its present generation."""
-        return wire.request_id(self.channel, self.number, self.generation)
 
 
 class IBDecoder:
@@ -97,11 +62,14 @@ class IBDecoder:
         if len(self.pairs) > wire.MAX_PAIRS:
             raise ConfigError(f"ib takes at most {wire.MAX_PAIRS} pairs in one stream.")
         self._counts = FrameCounts()
-        self.must_reconnect = ""  # why; empty: no need
-        self._link_lost = self._market_farm_lost = self._history_farm_lost = False
+        self._notices = Notices(self.channels, self._counts)
         self._wanted: list[Subscription] = []
+        for channel, pair in product(self.channels, self.pairs):
+            check(channel, pair, self._contracts[pair])
         self._subscriptions = {
-            (channel, number): self._subscription(channel, number, pair)
+            (channel, number): Subscription(
+                channel, number, pair, self._counts, candle_interval, self._wanted.append
+            )
             for channel in self.channels
             if not channel.private
             for number, pair in enumerate(self.pairs)
@@ -162,8 +130,7 @@ class IBDecoder:
 
     def restart(self) -> None:
         """A new connection begins: everything is asked for anew."""
-        self.must_reconnect = ""
-        self._link_lost = self._market_farm_lost = self._history_farm_lost = False
+        self._notices.restart()
         self._wanted.clear()
         for subscription in self._subscriptions.values():
             self._next_generation(subscription, subscription.generation + 1)
@@ -185,13 +152,17 @@ class IBDecoder:
 
     def resubscriptions(self) -> list[tuple[int, Subscription]]:
         """Those that must be asked for anew, with the old request id; asking empties the list."""
-        wanted, self._wanted = self._wanted, []
         found = []
-        for subscription in wanted:
-            old = subscription.request
+        for subscription in self._wanted:
+            found.append((subscription.request, subscription))
             self._next_generation(subscription, subscription.generation + 1)
-            found.append((old, subscription))
+        self._wanted.clear()
         return found
+
+    @property
+    def must_reconnect(self) -> str:
+        """Why the connection must be made anew; empty: it need not."""
+        return self._notices.must_reconnect
 
     def contract(self, pair: CurrencyPair) -> ContractSettings:
         """What TWS calls a pair."""
@@ -245,44 +216,6 @@ class IBDecoder:
 
     def _index(self) -> None:
         self._by_request = {b"%d" % one.request: one for one in self._subscriptions.values()}
-
-    def _subscription(self, channel: Channel, number: int, pair: CurrencyPair) -> Subscription:
-        made, counts = Subscription(channel, number, pair), self._counts
-        check(channel, pair, self._contracts[pair])
-        if channel is Channel.TICKER:
-            ticker = PairTicker(pair, counts)
-            made.restart = ticker.restart
-            made.handlers = {
-                wire.TICK_PRICE: ticker.price,
-                wire.TICK_SIZE: ticker.size,
-                wire.TICK_BY_TICK: _quotes(ticker),
-                wire.DATA_TYPE: self._data_type(made),
-            }
-        elif channel is Channel.TRADE:
-            made.handlers = {wire.TICK_BY_TICK: PairTrades(pair, counts).trade}
-        elif channel is Channel.BOOK:
-            book = PairBook(pair, counts, lambda: self._wanted.append(made))
-            made.restart = book.restart
-            made.handlers = {
-                wire.DEPTH: _rows(book, 3),
-                wire.DEPTH_L2: _rows(book, 4),
-                wire.ERROR: _book_error(book),
-            }
-        else:
-            candles = PairCandles(pair, counts, self.interval, wire.BARS_OF[self.interval][1])
-            made.handlers = {wire.BARS: candles.bars, wire.BAR_UPDATE: candles.update}
-        return made
-
-    def _data_type(self, subscription: Subscription) -> Handler:
-        def handle(fields: list[bytes], now_ns: int) -> list[Event]:
-            kind = int(fields[3])
-            self._counts.ignore("the kind of market data")
-            if kind == wire.LIVE:
-                return []
-            words = f"the venue sends {wire.DATA_TYPES.get(kind, 'other than live')} data"
-            return [self._stale(subscription.channel, subscription.pair, now_ns, words)]
-
-        return handle
 
     # ---- the account ----------------------------------------------------------------------------
 
@@ -338,7 +271,8 @@ class IBDecoder:
             return []
         if code in wire.DELAYED_INSTEAD:
             self._counts.ignore(f"a notice ({code})")
-            return [self._stale(channel, pair, now_ns, reason)]
+            self._counts.stale += 1
+            return [Stale(now_ns, _IB, channel, pair, 0, reason)]
         if code in (wire.DEPTH_RESET, wire.DEPTH_HALTED) and channel is Channel.BOOK:
             return subscription.handlers[wire.ERROR]([reason.encode()], now_ns)
         self._counts.refuse(f"refused ({code})", reason, b"")
@@ -347,80 +281,8 @@ class IBDecoder:
         return [Refused(now_ns, _IB, channel, pair, reason)]
 
     def _session_error(self, code: int, text: str, now_ns: int) -> list[Event]:
-        reason = f"{text} (code {code})"
         self._counts.ignore(f"a notice ({code})")
-        events: list[Event] = []
-        for channel in self.channels:
-            events += self._link(channel, code, reason, now_ns)
-        if code in wire.LINK_LOST:
-            self._link_lost = True
-        elif code in (wire.LINK_BACK_DATA_KEPT, wire.LINK_BACK_DATA_LOST):
-            self._link_lost = False
-        elif code in (wire.MARKET_FARM_LOST, wire.MARKET_FARM_BACK):
-            self._market_farm_lost = code == wire.MARKET_FARM_LOST
-        elif code in (wire.HISTORY_FARM_LOST, wire.HISTORY_FARM_BACK):
-            self._history_farm_lost = code == wire.HISTORY_FARM_LOST
-        return events
-
-    def _link(self, channel: Channel, code: int, reason: str, now_ns: int) -> list[Event]:
-        """What one channel makes of a notice about TWS's links: the table above."""
-        if code in wire.LINK_LOST and not self._link_lost:
-            return [self._stale(channel, None, now_ns, reason)]
-        if code == wire.LINK_BACK_DATA_KEPT and channel is Channel.TICKER:
-            self._counts.resynced += 1
-            return [Resynced(now_ns, _IB, channel, None, 0)]
-        if code in (wire.LINK_BACK_DATA_LOST, wire.LINK_BACK_DATA_KEPT):
-            self.must_reconnect = reason
-            self._counts.gaps += 1
-            return [Gap(now_ns, _IB, channel, None, "", "", 0, reason)]
-        market, history = channel in _MARKET, channel is Channel.CANDLE
-        if (code == wire.MARKET_FARM_LOST and market) or (
-            code == wire.HISTORY_FARM_LOST and history
-        ):
-            return [self._stale(channel, None, now_ns, reason)]
-        if (code == wire.MARKET_FARM_BACK and market and self._market_farm_lost) or (
-            code == wire.HISTORY_FARM_BACK and history and self._history_farm_lost
-        ):
-            self.must_reconnect = reason
-        return []
-
-    def _stale(
-        self, channel: Channel, pair: CurrencyPair | None, now_ns: int, reason: str
-    ) -> Stale:
-        self._counts.stale += 1
-        return Stale(now_ns, _IB, channel, pair, 0, reason)
-
-
-def _quotes(ticker: PairTicker) -> Handler:
-    def handle(fields: list[bytes], now_ns: int) -> list[Event]:
-        if fields[2] != b"3":
-            raise ValueError("a tick-by-tick message without a quote")
-        return ticker.quote(fields, now_ns)
-
-    return handle
-
-
-def _rows(book: PairBook, operation_at: int) -> Handler:
-    """Rows of a book: with a market maker's name before the operation, or without it."""
-    at = operation_at + 1
-
-    def handle(fields: list[bytes], now_ns: int) -> list[Event]:
-        position, operation, side = int(fields[3]), int(fields[at]), int(fields[at + 1])
-        price, volume = finite(fields[at + 2] or b"0"), finite(fields[at + 3] or b"0")
-        if position < 0 or operation not in (0, 1, 2) or side not in (0, 1):
-            raise ValueError("a depth row with an unknown operation or side")
-        if operation != 2 and (price <= 0.0 or volume < 0.0):
-            raise ValueError("a depth row without a price")
-        return book.row(position, operation, side, price, volume, now_ns)
-
-    return handle
-
-
-def _book_error(book: PairBook) -> Handler:
-    def handle(fields: list[bytes], now_ns: int) -> list[Event]:
-        return book.lose(now_ns, "", "", fields[0].decode())
-
-    return handle
+        return self._notices.notice(code, f"{text} (code {code})", now_ns)
 
 
 def _settle(counts: FrameCounts, before: int) -> None:
@@ -430,7 +292,3 @@ def _settle(counts: FrameCounts, before: int) -> None:
         counts.ignore("a message of no channel")
     else:
         counts.further += surplus
-
-
-def _nothing() -> None:
-    pass

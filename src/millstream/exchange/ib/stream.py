@@ -15,9 +15,10 @@ import msgspec
 from millstream.errors import ConfigError, StreamError
 from millstream.exchange.ib import wire
 from millstream.exchange.ib.contracts import ContractSettings, what_to_show
-from millstream.exchange.ib.decode import IBDecoder, Subscription
+from millstream.exchange.ib.decode import IBDecoder
 from millstream.exchange.ib.link import SeatSupervisor
 from millstream.exchange.ib.session import Seat, TwsSession, load_ib_async, tws_contract
+from millstream.exchange.ib.subscription import Subscription
 from millstream.exchange.live import VenueSettings, VenueStream
 from millstream.model import Channel, CurrencyPair, Exchange
 
