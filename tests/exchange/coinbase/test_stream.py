@@ -12,7 +12,7 @@ from tests.exchange.coinbase.test_exchange_feed import ack, match, snapshot
 from tests.exchange.coinbase.venue import AdvancedTrade
 from tests.stream.loopback import drain, rest, until, venue
 
-from millstream.errors import ConfigError
+from millstream.errors import ConfigError, StreamError
 from millstream.exchange import get_exchange_stream
 from millstream.model import (
     Channel,
@@ -321,12 +321,28 @@ def test_a_key_that_is_not_taken_is_told_and_not_shown(caplog):
     async def body(stream, observer, server):
         await until(lambda: Refused in [type(one) for one in observer.health_queue._queue])
         (refused, *_) = [one for one in drain(observer.health_queue) if type(one) is Refused]
-        assert (refused.channel, refused.reason) == (Channel.MY_ORDER, "authentication failure")
+        assert refused.channel is Channel.MY_ORDER
+        assert "does not take the key: authentication failure; check" in refused.reason
+        await until(lambda: len(server.clients) > 2)  # each time with a new token
+        assert len({token["nonce"] for token in feed.tokens}) > 1
 
+    feed = AdvancedTrade()
     with caplog.at_level(logging.DEBUG):
-        run(body, AdvancedTrade(), ["my_order"], keys=keyed("revoked"))
+        run(body, feed, ["my_order"], keys=keyed("revoked"))
     assert "authentication failure" in caplog.text
     assert private_key().splitlines()[1] not in caplog.text
+
+
+def test_a_stream_that_may_not_reconnect_gives_up_with_the_venues_reason():
+    async def main():
+        async with venue(AdvancedTrade()) as server:
+            stream = get_exchange_stream(
+                "coinbase", [], ["my_order"], *keyed("revoked"), server.url, 0, QUICK
+            )
+            with pytest.raises(StreamError, match="does not take the key: authentication failure"):
+                await asyncio.wait_for(stream.start(), 10)
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(

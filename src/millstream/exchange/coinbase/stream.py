@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from millstream.errors import LoginRefused
 from millstream.exchange.coinbase import auth, exchange_wire, wire
 from millstream.exchange.coinbase.decode import CoinbaseDecoder
 from millstream.exchange.decoding import Decoder
@@ -149,14 +150,18 @@ class CoinbaseStream(VenueStream):
 
         async def prepare(talk: Talk) -> None:
             self._talks[channel] = talk
+            if channel.private:
+                talk.send(wire.subscribe_messages([], channel, self._token)[0])
+                await _login_answered(talk, settings.ack_s)
 
         async def subscribe() -> Message:
             if settings.feed == "exchange":
                 login = self._login() if channel is Channel.BOOK and self._wants_login else None
                 book_channel, pairs = settings.book_channel, self.currency_pairs
                 return exchange_wire.subscribe_message(pairs, channel, book_channel, login)
-            token = self._token if channel.private else None
-            return wire.subscribe_messages(self.currency_pairs, channel, token)
+            if channel.private:  # orders were subscribed as the login
+                return wire.subscribe_messages([], channel, self._token)[1:]
+            return wire.subscribe_messages(self.currency_pairs, channel)
 
         await self.run_decoded(self.api_host or host, channel, subscribe, prepare=prepare)
 
@@ -190,3 +195,26 @@ class CoinbaseStream(VenueStream):
             headers={"Authorization": f"Bearer {token}"},
             timeout_s=self.venue_settings.rest_timeout_s,
         )
+
+
+class _Acknowledged(Exception):
+    """The frame stays where it is: it has a number, and the decoder counts it."""
+
+
+async def _login_answered(talk: Talk, within_s: float) -> None:
+    """Wait until the user channel is acknowledged; raises LoginRefused with the venue's reason."""
+
+    def refused(raw: bytes) -> bool:
+        answer = wire.answer_to_login(raw)
+        if answer == "":
+            raise _Acknowledged
+        return answer is not None
+
+    try:
+        answer = wire.answer_to_login(await talk.receive(refused, within_s))
+    except _Acknowledged:
+        return
+    raise LoginRefused(
+        f"coinbase does not take the key: {answer}; check the key's name, its private key and "
+        "this machine's clock."
+    )

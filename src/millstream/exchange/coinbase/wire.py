@@ -215,6 +215,9 @@ class Terms(Word, frozen=True):
     post_only: bool = False
 
 
+_anything = msgspec.json.Decoder(Anything, strict=False).decode
+
+
 class RestOrder(Word, frozen=True):
     """An own order, as REST tells it."""
 
@@ -266,6 +269,21 @@ def subscribe_messages(
     if token is not None:
         messages = [message | {"jwt": token()} for message in messages]
     return [msgspec.json.encode(message) for message in messages]
+
+
+def answer_to_login(raw: bytes) -> str | None:
+    """What the venue says to a subscription of the user channel.
+
+    "" when it is acknowledged, the venue's reason when it is refused, None when this frame is
+    about something else.
+    """
+    try:
+        seen = _anything(raw)
+    except UNREADABLE:
+        return None
+    if seen.type == "error":
+        return seen.message or "no reason given"
+    return "" if seen.channel == "subscriptions" else None
 
 
 def resubscribe_messages(pair: CurrencyPair) -> list[bytes]:
