@@ -158,28 +158,27 @@ class KrakenDecoder:
         counts = self._counts
 
         def handle(raw: bytes, received_ns: int) -> list[Event]:
-            data = _tickers(raw).data
             events: list[Event] = []
-            for quote in data:
+            for quote in _tickers(raw).data:
                 found = served.get(quote.symbol)
                 if found is None:
                     continue
                 pair, topic = found
                 bid, ask = quote.bid, quote.ask
                 topic.last_ns = received_ns
-                if bid > 0.0 and ask > 0.0:
-                    told_ns = nanoseconds(quote.timestamp)
-                    events.append(
-                        Ticker(
-                            *(received_ns, _KRAKEN, pair, told_ns),
-                            *(bid, quote.bid_qty, ask, quote.ask_qty),
-                        )
-                    )
+                if not bid or not ask:
+                    continue
+                told_ns = nanoseconds(quote.timestamp)
+                bid_qty, ask_qty = quote.bid_qty, quote.ask_qty
+                events.append(
+                    Ticker(received_ns, _KRAKEN, pair, told_ns, bid, bid_qty, ask, ask_qty)
+                )
             if not events:
                 counts.ignore("a market without a bid and an ask, or not subscribed")
                 return events
             counts.tickers += len(events)
-            counts.further += len(events) - 1
+            if len(events) > 1:
+                counts.further += len(events) - 1
             return events
 
         return handle
@@ -193,13 +192,23 @@ class KrakenDecoder:
 
         def handle(raw: bytes, received_ns: int) -> list[Event]:
             deals = _trades(raw).data
+            if len(deals) == 1:
+                deal = deals[0]
+                trades = served.get(deal.symbol)
+                if trades is not None:
+                    told = trades.take(deal, nanoseconds(deal.timestamp), received_ns)
+                    trades.topic.last_ns = received_ns
+                    if not told:
+                        counts.ignore("a trade seen before")
+                    return told
+            return several(deals, received_ns)
+
+        def several(deals: list[wire.Deal], received_ns: int) -> list[Event]:
             times = [nanoseconds(deal.timestamp) for deal in deals]
-            if len(deals) > 1:
-                ordered = sorted(range(len(deals)), key=lambda place: deals[place].trade_id)
-                deals, times = [deals[i] for i in ordered], [times[i] for i in ordered]
+            ordered = sorted(zip(deals, times, strict=True), key=lambda one: one[0].trade_id)
             events: list[Event] = []
             before = counts.trades
-            for deal, exchange_ns in zip(deals, times, strict=True):
+            for deal, exchange_ns in ordered:
                 trades = served.get(deal.symbol)
                 if trades is not None:
                     trades.topic.last_ns = received_ns

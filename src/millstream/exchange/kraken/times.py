@@ -14,6 +14,10 @@ _UNITS: tuple[int, ...] = tuple(10 ** (9 - digits) for digits in range(10))  # b
 
 def nanoseconds(text: str) -> int:
     """The time; raises ValueError when it is none. "" is 0: none was sent."""
+    if len(text) == 27 and text[19] == "." and text[26] == "Z":  # microseconds: nearly all are
+        microseconds = text[20:26]
+        if microseconds.isdecimal():
+            return _seconds(text[:19]) + int(microseconds) * 1000
     if not text:
         return 0
     fraction = text[20:-1]
