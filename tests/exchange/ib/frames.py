@@ -59,7 +59,8 @@ def open_order(
     head = [5, order_id, 12087792, symbol, sec_type, "", 0, "?", "", "IDEALPRO", currency]
     head += [f"{symbol}.{currency}", f"{symbol}.{currency}", action, volume, kind, limit, aux, tif]
     head += ["", "DU123456", "", 0, reference, client_id, perm_id, 0, 0, 0, "", "", "", "", ""]
-    return frame(*head, *[""] * 60, "PreSubmitted", *[""] * 20)
+    tail = [*[""] * 36, 0, 0, 0, *[""] * 8, 0, "", 0, 0, "PreSubmitted"]
+    return frame(*head, *tail, *[""] * 14, 0, 0, 0, *[""] * 16, "", "", "", *[""] * 5)
 
 
 def status(order_id, perm_id, state, filled, remaining, average="0.0", held="", client_id=1):
