@@ -83,6 +83,7 @@ TOUCH_THE_WORLD = {
     "simulator/websocket.py": "sockets",
     "stream/base.py": "runs connections",
     "stream/link.py": "runs a connection",
+    "stream/metrics.py": "answers Prometheus",
     "stream/replacement.py": "waits for data",
     "stream/rest.py": "sockets",
     "stream/supervisor.py": "runs connections",

@@ -178,6 +178,7 @@ def make_stream(section: StreamSection) -> VenueStream:
         section.subscribe_channels,
         section.api_key,
         section.api_secret,
+        section.api_auth_data,
         api_host=section.api_host,
         reconnect_times=section.reconnect_times,
         subscribe_args=section.subscribe_args,

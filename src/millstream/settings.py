@@ -6,7 +6,7 @@ key at `streams[0].api_key`."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,10 @@ class StreamSection(Section, frozen=True):
     subscribe_channels: list[str]  # ["ticker", "trade", "book", "candle"]
     api_key: str = ""
     api_secret: str = ""
+    api_auth_data: dict[str, str] | str = ""  # what else the venue wants: a passphrase
     api_host: str = ""  # instead of the venue's own: "ws://127.0.0.1:9443"
     reconnect_times: int = -1  # in a row; -1: for ever, 0: never
-    subscribe_args: dict[str, str | int] = {}  # the venue's own, see docs/exchanges
+    subscribe_args: dict[str, Any] = {}  # the venue's own, see docs/exchanges
 
 
 def read_text(path: Path) -> str:
@@ -67,16 +68,13 @@ def without_comments(text: str) -> str:
     return trailing.sub(lambda match: match[1] or " ", bare)
 
 
-def explain(error: msgspec.ValidationError, keys: Iterable[str] = ()) -> str:
-    """What msgspec says, as one sentence: key path first, and the name that was meant.
-
-    keys: those that may have been meant; left out, every key of every configuration.
-    """
+def explain(error: msgspec.ValidationError) -> str:
+    """What msgspec says, as one sentence: key path first, and the name that was meant."""
     text, _, path = str(error).partition(" - at `")
     path = path.rstrip("`").removeprefix("$").lstrip(".") or "the top level"
     unknown = re.search(r"unknown field `([^`]*)`", text)
     if unknown:
-        known = sorted(set(keys or _all_keys()) - {unknown[1]})
+        known = sorted(set(_all_keys()) - {unknown[1]})
         return f'{path}: there is no key "{unknown[1]}".{did_you_mean(unknown[1], known)}'
     missing = re.search(r"missing required field `([^`]*)`", text)
     if missing:

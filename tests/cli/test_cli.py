@@ -94,7 +94,7 @@ def test_a_wrong_command_is_one_sentence():
         (["demo", "--seconds", "x"], "'x' is not a valid float"),
         (["replay", "/no/such/journal"], "/no/such/journal"),
         (["record", "--exchange", "binanc", "x"], '"binanc" is not a known exchange'),
-        (["record", "--exchange", "kraken", "x"], "comes with a later release"),
+        (["record", "--exchange", "kraken", "--channels", "my_order", "x"], "api_key"),
         (["record", "--pairs", "btcusdt", "x"], '"btcusdt" is not a currency pair'),
         (["record", "--channels", "tickers", "x"], '"tickers" is not a known channel'),
         (["record", "--seconds", "0", "x"], "--seconds takes a number above 0"),

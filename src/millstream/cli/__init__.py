@@ -15,6 +15,7 @@ from millstream import __version__
 COMMANDS = {
     "demo": "Play a market to two robots, journal it, replay it, prove it equal.",
     "run": "Run the robots of a configuration against live streams, on paper.",
+    "streams": "Show how each subscription of a configuration stands.",
     "record": "Record an exchange's raw frames as a tape.",
     "replay": "Replay a journal through its robots and prove it equal.",
     "new-config": "Print a configuration to begin with, or its JSON schema.",

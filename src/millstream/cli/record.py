@@ -36,7 +36,7 @@ class Recorded(msgspec.Struct, frozen=True):
 @click.option("--pairs", default="btc/usdt", show_default=True, help="One or more, with commas.")
 @click.option("--channels", default="ticker,trade,book,candle", show_default=True)
 @click.option("--seconds", type=float, help="How long. Default: until Ctrl-C.")
-@click.option("--candle-interval", default="1s", show_default=True)
+@click.option("--candle-interval", help="Default: 1s on Binance, elsewhere the venue's own.")
 @click.option("--host", default="", help="Another websocket host: ws://127.0.0.1:9443")
 @click.option("--rest-host", default="", help="Another REST host: http://127.0.0.1:9080")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
@@ -46,7 +46,7 @@ def record(
     pairs: str,
     channels: str,
     seconds: float | None,
-    candle_interval: str,
+    candle_interval: str | None,
     host: str,
     rest_host: str,
     as_json: bool,
@@ -57,7 +57,11 @@ def record(
     """
     if seconds is not None and seconds <= 0:
         raise ConfigError("--seconds takes a number above 0")
-    arguments: dict[str, str | int] = {"candle_interval": candle_interval}
+    if candle_interval is None and exchange.strip().lower() == "binance":
+        candle_interval = "1s"
+    arguments: dict[str, str] = {}
+    if candle_interval is not None:
+        arguments["candle_interval"] = candle_interval
     if rest_host:
         arguments["rest_host"] = rest_host
     stream = get_exchange_stream(
