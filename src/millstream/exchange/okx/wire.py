@@ -28,7 +28,7 @@ PUBLIC, PRIVATE, BUSINESS = "/ws/v5/public", "/ws/v5/private", "/ws/v5/business"
 INSTRUMENTS_PATH = "/api/v5/public/instruments"
 
 PING, PONG = b"ping", b"pong"
-PING_EVERY_S = 20.0  # the venue hangs up after 30 s without anything
+PING_EVERY_S = 10.0  # after the answer to the last; the venue hangs up after 30 s of silence
 ARGUMENTS_PER_MESSAGE = 100  # all arguments together must stay below 64 KB
 CLOSING_SOON = "64008"  # the code of the notice that the connection will be closed
 
