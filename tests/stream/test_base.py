@@ -4,6 +4,8 @@ import asyncio
 import json
 import logging
 
+import msgspec
+import picows
 import pytest
 from tests.stream.loopback import drain, until, venue
 
@@ -198,8 +200,6 @@ def test_the_close_code_and_reason_of_the_venue_are_told():
 
 
 def picows_code(code):
-    import picows
-
     return picows.WSCloseCode(code)
 
 
@@ -353,6 +353,26 @@ def test_silence_is_told_once():
         ]
 
     run(test, lambda client, message: client.send(b"{}"))
+
+
+def test_a_venue_without_a_sign_of_life_is_stale_then_left_then_connected_anew():
+    async def test(server):
+        silent = await picows.ws_create_server(
+            lambda request: picows.WSListener(), "127.0.0.1", 0, enable_auto_pong=False
+        )
+        url = f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        settings = msgspec.structs.replace(QUICK, ping_idle_s=0.1, ping_reply_s=0.1)
+        stream, observer = make(KrakenLike, url, settings=settings), Observer()
+        stream.bind_observer(observer)
+        try:
+            await stopping(stream, until(lambda: observer.health_queue.qsize() >= 4))
+        finally:
+            silent.close()
+        health = drain(observer.health_queue)
+        assert [type(event) for event in health[:4]] == [Connected, Stale, Disconnected, Connected]
+        assert "no sign of life" in health[1].reason
+
+    run(test)
 
 
 def test_nothing_is_read_while_reading_is_paused():

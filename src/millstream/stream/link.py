@@ -148,6 +148,6 @@ class Link:
                 continue
             await asyncio.sleep(self._settings.ping_reply_s)
             if self.heard_ns < sent_ns and not connection.reading_paused:
-                self._why = f"no answer to a ping within {self._settings.ping_reply_s:g} s"
+                self._why = f"{websocket.NO_ANSWER} within {self._settings.ping_reply_s:g} s"
                 connection.hang_up()
                 return

@@ -152,9 +152,12 @@ class Supervisor:
             if self._channel.private:
                 helpers.add(asyncio.create_task(self._reconcile(receiver)))
             code, reason = await self._until_the_end()
-            self._say_silence(code)
+            self._say_silence(reason)
         except asyncio.CancelledError:
             code, reason = 1000, "stopped"
+            raise
+        except StreamError as error:
+            reason = str(error)
             raise
         finally:
             await _cancelled(helpers | ({self._replacing} if self._replacing else set()))
@@ -240,12 +243,11 @@ class Supervisor:
                 what = "everything" if event.symbol is None else str(event.symbol)
                 _log.warning("%s: %s: %s", self._name, what, event.reason)
 
-    def _say_silence(self, code: int) -> None:
-        """A connection that we gave up since nobody answered had been silent before."""
-        settings, now_ns = self._stream.settings, time.time_ns()
-        last_ns = self.last_received_ns
-        silent_ns = now_ns - max(last_ns, self._link.began_ns if self._link is not None else 0)
-        if code == websocket.ABNORMAL and silent_ns >= settings.ping_reply_s * 1e9:
+    def _say_silence(self, reason: str) -> None:
+        """A connection that we gave up since nobody answered was silent before."""
+        if reason.startswith(websocket.NO_ANSWER) and self._link is not None:
+            now_ns = time.time_ns()
+            silent_ns = now_ns - max(self.last_received_ns, self._link.began_ns)
             self._health(Stale, None, silent_ns, "no sign of life from the venue; reconnecting")
 
     async def _reconcile(self, receiver: Receiver) -> None:

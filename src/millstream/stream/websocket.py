@@ -19,6 +19,7 @@ from millstream.errors import StreamError
 OnFrame: TypeAlias = Callable[[bytes, int], None]  # the message, and when it was received in ns
 
 ABNORMAL = 1006  # ended without a close frame
+NO_ANSWER = "no answer to a ping"  # how the reason begins when we gave the connection up
 _NO_CODE = 1005  # a close frame without a code
 
 _TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
@@ -91,6 +92,8 @@ async def _end(transport: picows.WSTransport) -> tuple[int, str]:
     try:
         await transport.wait_disconnected()
     except Exception as error:  # what picows found wrong, of whatever type
+        if "not replied to ping" in str(error):  # its own code for it is 1001, as if told by them
+            return ABNORMAL, NO_ANSWER
         return int(getattr(error, "code", ABNORMAL)), str(error)
     handshake: Any = transport.close_handshake
     if handshake is None:
