@@ -325,6 +325,24 @@ def test_a_quiet_tws_that_tells_the_time_is_kept():
     run(body, account, ["my_order"], args={"ping_idle_s": 0.05, "ping_reply_s": 5.0})
 
 
+def test_a_pair_that_falls_silent_is_told_though_tws_still_answers():
+    def on_message(client, fields):
+        if int(fields[0]) == tws.TICKER_REQUEST:
+            client.send_raw(frames.price(fields[2], 1, "1.0912", "5"))
+            client.send_raw(frames.price(fields[2], 2, "1.0913", "6"))
+
+    async def body(stream, observer, server):
+        while type(event := await observer.health_queue.get()) is not Stale:
+            pass
+        assert event.symbol == EUR_USD
+        await until(lambda: len(server.clients[0].asked(tws.CURRENT_TIME)) > 2)
+        assert stream.statistics()[0].frames == 2  # the time is not the ticker's affair
+        assert [topic.state for topic in stream.topics()] == ["stale"]
+
+    args = {"stale_s": 0.2, "ping_idle_s": 0.05, "ping_reply_s": 5.0}
+    run(body, on_message, ["ticker"], args=args)
+
+
 def test_reading_can_be_paused_without_losing_the_session_or_a_trade():
     def on_message(client, fields):
         if int(fields[0]) == tws.TICK_BY_TICK:

@@ -161,10 +161,8 @@ class IBStream(VenueStream):
             if seat.client_id == 0:
                 seat.request("reqAutoOpenOrders", True)
             seat.request("reqAllOpenOrders")
-        if channel in (
-            Channel.MY_ORDER,
-            Channel.MY_TRADE,
-        ):  # an order may have been filled meanwhile
+        if channel in (Channel.MY_ORDER, Channel.MY_TRADE):
+            # Of MY_ORDER too: an order may have been filled while nobody listened.
             everything = load_ib_async().ExecutionFilter()
             seat.request("reqExecutions", wire.request_id(channel, 0), everything)
         if channel is Channel.TICKER:
