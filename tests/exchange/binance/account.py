@@ -24,6 +24,7 @@ class AccountPages:
         self.trades: list[dict] = []
         self.asked: list[tuple[str, str]] = []
         self.refuses_renewal = False
+        self.before_answer = lambda page, wanted: None
         self.keys_made = 0
         self.url = ""
 
@@ -54,6 +55,8 @@ class AccountPages:
 
     def _account(self, page: str, wanted: dict[str, str]) -> tuple[int, object]:
         symbol = wanted["symbol"]
+        if failure := self.before_answer(page, wanted):
+            return failure
         if page == "order":
             order = self.orders.get(int(wanted["orderId"]))
             return (200, order) if order else (400, {"code": -2013, "msg": "Order does not exist."})

@@ -1,1 +1,1 @@
-"""Binance spot: `wire` its words, `book` its rule for books, `decode` pure, `stream` live."""
+"""Binance spot, and what futures share: `wire`, `market`, `book`, `private` pure; `rest`, `stream` live."""

@@ -36,6 +36,7 @@ from millstream.model import (
     Event,
     Exchange,
     Liquidity,
+    MyOrder,
     MyOrderBatch,
     MyTrade,
     OrderStatus,
@@ -159,6 +160,10 @@ class PrivateDecoder:
     def knows(self, venue_id: str) -> bool:
         """Whether this order was ever told of."""
         return self._own.known(venue_id) is not None
+
+    def is_news(self, event: Event) -> bool:
+        """False for an own order of which something newer is known by now."""
+        return not isinstance(event, MyOrder) or self._own.known(event.venue_id) == event
 
     def rest_orders(self, raw: bytes, received_ns: int) -> list[Event]:
         """The events of a REST answer with one or more orders; raises what msgspec raises."""

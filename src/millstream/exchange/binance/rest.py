@@ -68,6 +68,7 @@ class Account:
         self._recv_window_ms, self._timeout_s = recv_window_ms, timeout_s
         self._offset_ms = 0  # the venue's clock is ahead of ours by so much
         self._since_ms = since_ms
+        self._found: list[Event] = []  # and not given out yet: another question failed
 
     @property
     def now_ms(self) -> int:
@@ -108,29 +109,31 @@ class Account:
         await self.read_clock()
         try:
             if self.decoder.channel is Channel.MY_TRADE:
-                return await self._trades()
-            return await self._orders()
+                await self._trades()
+            else:
+                await self._orders()
         except (msgspec.DecodeError, ValueError, ArithmeticError) as error:
             raise StreamError(
                 f"{urlsplit(self._host).netloc}: orders or fills are not readable: {error}."
             ) from None
+        found, self._found = self._found, []
+        # The stream may have told of something newer while we asked on.
+        return [event for event in found if self.decoder.is_news(event)]
 
-    async def _orders(self) -> Sequence[Event]:
+    async def _orders(self) -> None:
         decoder = self.decoder
         asked_ns = time.time_ns()
-        events: list[Event] = []
         named: list[str] = []
         for pair in self._pairs:
             was_open = decoder.open_orders(pair)
             raw = await self._ask(self._paths.open_orders, symbol=symbol(pair))
-            events += decoder.rest_orders(raw, time.time_ns())
+            self._found += decoder.rest_orders(raw, time.time_ns())
             now_open = order_ids(raw)
             named += now_open
             for venue_id in set(was_open) - set(now_open):
-                events += await self._order(pair, venue_id)
+                self._found += await self._order(pair, venue_id)
         if decoder.channel is Channel.MY_ORDER_BATCH:
-            return [decoder.batch(named, asked_ns, time.time_ns())]
-        return events
+            self._found = [decoder.batch(named, asked_ns, time.time_ns())]
 
     async def _order(self, pair: CurrencyPair, venue_id: str) -> Sequence[Event]:
         try:
@@ -143,11 +146,10 @@ class Account:
             return []
         return self.decoder.rest_orders(raw, time.time_ns())
 
-    async def _trades(self) -> Sequence[Event]:
+    async def _trades(self) -> None:
         decoder = self.decoder
         began_ms = self.now_ms
-        since_ms = self._since_ms or began_ms
-        events: list[Event] = []
+        self._since_ms = since_ms = self._since_ms or began_ms  # also when this attempt fails
         for pair in self._pairs:
             where: dict[str, str | int] = {"startTime": since_ms}
             for _ in range(MAX_PAGES):
@@ -158,11 +160,10 @@ class Account:
                 for venue_id in dict.fromkeys(order_id for _, order_id in ids):
                     if not decoder.knows(venue_id):  # a fill by REST does not name our own id
                         await self._order(pair, venue_id)
-                events += decoder.rest_trades(raw, time.time_ns())
+                self._found += decoder.rest_trades(raw, time.time_ns())
                 if len(ids) < TRADES_A_PAGE:
                     break
                 where = {"fromId": max(ids)[0] + 1}
             else:
                 raise StreamError(f"{pair}: more fills than {MAX_PAGES} pages hold.")
         self._since_ms = began_ms - OVERLAP_MS
-        return events
