@@ -1,1 +1,1 @@
-"""Binance spot, and what futures share: `wire`, `market`, `book`, `private` pure; `rest`, `stream` live."""
+"""Binance spot, and what futures share with it: `decode` and `private` pure, `stream` live."""
