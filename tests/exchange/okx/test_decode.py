@@ -209,3 +209,9 @@ def test_another_order_of_keys_is_read_too():
 def test_a_setting_the_venue_refuses_is_one_sentence(settings, words):
     with pytest.raises(ConfigError, match=words):
         spot("ticker", **settings)
+
+
+def test_a_refusal_of_nothing_that_was_asked_for_is_still_told():
+    made = decoder("okx", [], [])
+    [refusal] = made.feed(frames.UNKNOWN, 1)
+    assert (refusal.symbol, refusal.channel) == (None, Channel.TICKER)

@@ -292,7 +292,8 @@ class MarketDecoder:
             named.refused = reason
         self._counts.refuse("the venue refused a request", reason, raw)
         self._counts.refusals += 1
-        channel = named.channel if named is not None else self.channels[0]
+        subscribed = self.channels[0] if self.channels else Channel.TICKER
+        channel = named.channel if named is not None else subscribed
         pair = named.pair if named is not None else None
         return [Refused(received_ns, self.exchange, channel, pair, reason)]
 

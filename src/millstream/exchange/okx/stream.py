@@ -23,6 +23,11 @@ from millstream.stream.limits import HostLimits, Rate
 from millstream.stream.talk import Keepalive, Talk
 
 
+def _quiet_for() -> dict[Channel, float]:
+    """How long each channel may be silent, in s: a book that rests is told of once a minute."""
+    return {Channel.BOOK: 90.0, Channel.TRADE: 300.0, Channel.TICKER: 120.0, Channel.CANDLE: 120.0}
+
+
 class OkxSettings(VenueSettings, frozen=True, kw_only=True):
     """What `subscribe_args` may say to an OkxStream or OkxSwapStream."""
 
@@ -33,6 +38,7 @@ class OkxSettings(VenueSettings, frozen=True, kw_only=True):
     book_channel: str = "books"  # or one of "books5", "bbo-tbt", "books50-l2-tbt", "books-l2-tbt"
     simulated: bool = False  # demo trading; keys of one do not work on the other
     ping_every_s: float = wire.PING_EVERY_S
+    stale_s: float | dict[Channel, float] = msgspec.field(default_factory=_quiet_for)
 
 
 class OkxStream(VenueStream):
