@@ -87,7 +87,7 @@ def test_a_refused_login_is_an_event_with_the_reason_and_is_tried_again():
         told = [event for event in drain(health) if type(event) is not Connected]
         refused = [event for event in told if type(event) is Refused]
         assert refused[0].reason == "Invalid sign (code 60007)"
-        assert all(len(client.received) == 1 for client in server.clients)  # none subscribed
+        assert all(len(client.received) <= 1 for client in server.clients)  # none subscribed
 
     run(body, lambda client, message: client.send(b'{"login":"no"}'), prepare=login)
 

@@ -92,13 +92,13 @@ async def _end(transport: picows.WSTransport) -> tuple[int, str]:
     try:
         await transport.wait_disconnected()
     except Exception as error:  # what picows found wrong, of whatever type
-        if "not replied to ping" in str(error):  # its own code for it is 1001, as if told by them
-            return ABNORMAL, NO_ANSWER
         return int(getattr(error, "code", ABNORMAL)), str(error)
     handshake: Any = transport.close_handshake
     if handshake is None:
         return ABNORMAL, "the connection was lost"
     info = handshake.recv if handshake.recv is not None else handshake.sent
+    if handshake.recv is None and "not replied to ping" in (info.reason or ""):
+        return ABNORMAL, NO_ANSWER  # picows says goodbye with 1001 then, to nobody
     return int(info.code) or _NO_CODE, info.reason or ""
 
 
