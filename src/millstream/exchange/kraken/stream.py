@@ -19,8 +19,8 @@ from millstream.exchange.credentials import Credentials, key_lock
 from millstream.exchange.decoding import Decoder
 from millstream.exchange.kraken import auth, wire
 from millstream.exchange.kraken.decode import KrakenDecoder
-from millstream.exchange.kraken.resubscribe import Resubscriber
 from millstream.exchange.live import VenueSettings, VenueStream
+from millstream.exchange.resubscribe import Resubscriber
 from millstream.model import Channel, CurrencyPair, Event, Resynced
 from millstream.stream import rest
 from millstream.stream.base import Message

@@ -15,10 +15,10 @@ import msgspec
 from millstream.errors import LoginRefused
 from millstream.exchange.decoding import Decoder
 from millstream.exchange.kraken.auth import secret_bytes
-from millstream.exchange.kraken.resubscribe import Resubscriber
 from millstream.exchange.kraken_future import auth, wire
 from millstream.exchange.kraken_future.decode import KrakenFutureDecoder
 from millstream.exchange.live import VenueSettings, VenueStream
+from millstream.exchange.resubscribe import Resubscriber
 from millstream.model import Channel, CurrencyPair, Event, Resynced
 from millstream.stream.base import Message
 from millstream.stream.talk import Keepalive, Talk

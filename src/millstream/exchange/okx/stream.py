@@ -10,12 +10,12 @@ import msgspec
 
 from millstream.errors import LoginRefused
 from millstream.exchange.decoding import Decoder
-from millstream.exchange.kraken.resubscribe import Resubscriber
 from millstream.exchange.live import VenueSettings, VenueStream
 from millstream.exchange.okx import auth, wire
 from millstream.exchange.okx.decode import OkxDecoder
 from millstream.exchange.okx.market import MarketDecoder
 from millstream.exchange.okx.rest import AccountRest
+from millstream.exchange.resubscribe import Resubscriber
 from millstream.model import Channel, CurrencyPair, Event, Resynced
 from millstream.stream import rest
 from millstream.stream.base import Message
