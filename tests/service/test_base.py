@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from tests.venue import simulated_exchange
+
+from millstream.errors import ConfigError
+from millstream.exchange import get_exchange_stream
+from millstream.model import CurrencyPair, Exchange, Side, Trade
+from millstream.service.base import ServiceBase
+from millstream.service.timers import every
+
+
+def trade(number):
+    pair = CurrencyPair.BTC_USDT
+    return Trade(number, Exchange.BINANCE, pair, 0, 1.0, 1.0, Side.BUY, str(number))
+
+
+class Source:
+    """Gives what it is told to its observers, then waits to be stopped."""
+
+    def __init__(self, *events):
+        self.events, self.observers, self.stopped = events, [], asyncio.Event()
+
+    def bind_observer(self, observer):
+        self.observers.append(observer)
+
+    async def start(self):
+        for event in self.events:
+            for observer in self.observers:
+                observer.trade_queue.put_nowait(event)
+        await self.stopped.wait()
+
+    async def stop(self):
+        self.stopped.set()
+
+
+class Seen(ServiceBase):
+    def __init__(self):
+        super().__init__()
+        self.trades, self.said = [], []
+
+    def on_setup(self):
+        self.said.append("set up")
+        return True
+
+    async def on_trade(self, trade):
+        self.trades.append(trade.received_ns)
+        if trade.received_ns == 2:
+            raise ZeroDivisionError("on purpose")
+
+    @every("20ms")
+    def task_beat(self):
+        self.said.append("beat")
+
+    def on_stop(self):
+        self.said.append("stopped")
+
+
+def run(service, source, until, most_s=5.0):
+    async def scene():
+        service.connect([], [source()])
+        await service.start()
+        ends = time.monotonic() + most_s
+        while not until() and time.monotonic() < ends:
+            await asyncio.sleep(0.005)
+        await service.stop()
+
+    asyncio.run(scene())
+
+
+def test_it_sets_up_hears_beats_and_stops_in_that_order():
+    service = Seen()
+    run(service, lambda: Source(trade(1), trade(3)), lambda: "beat" in service.said)
+    assert service.trades == [1, 3]
+    assert "on_trade failed: ZeroDivisionError: on purpose" in caplog.text
+    assert "received_ns=2" in caplog.text
+
+
+def test_a_policy_of_stop_ends_the_service_with_the_reason():
+    service = Seen()
+    service.on_error = "stop"
+
+    async def scene():
+        service.connect([], [Source(trade(2))])
+        await service.start()
+        reason = await asyncio.wait_for(service.ended(), 5)
+        await service.stop()
+        return reason
+
+    assert asyncio.run(scene()) == "on_trade failed: ZeroDivisionError: on purpose"
+
+
+def test_a_service_that_says_no_does_not_start():
+    class Unwilling(ServiceBase):
+        def on_setup(self):
+            return False
+
+    service = Unwilling()
+    service.name = "shy"
+    with pytest.raises(ConfigError, match="service shy: on_setup said no"):
+        asyncio.run(service.start())
+
+
+def test_a_timer_without_an_interval_is_refused():
+    class Timeless(ServiceBase):
+        def task_beat(self):
+            """Never."""
+
+    with pytest.raises(ConfigError, match="has no interval"):
+        asyncio.run(Timeless().start())
+
+
+def test_it_hears_a_real_stream():
+    heard = {"ticker": 0, "trade": 0}
+
+    class Market(ServiceBase):
+        def on_ticker(self, ticker):
+            heard["ticker"] += 1
+
+        async def on_trade(self, trade):
+            heard["trade"] += 1
+
+    with simulated_exchange("--market-seconds", 60, "--speed", 20) as exchange:
+        run(
+            Market(),
+            lambda: get_exchange_stream(
+                "binance", ["btc/usdt"], ["ticker", "trade"], api_host=exchange["ws"]
+            ),
+            lambda: min(heard.values()) > 50,
+            most_s=15,
+        )
+    assert min(heard.values()) > 50
