@@ -75,6 +75,16 @@ def test_it_sets_up_hears_beats_and_stops_in_that_order():
     service = Seen()
     run(service, lambda: Source(trade(1), trade(3)), lambda: "beat" in service.said)
     assert service.trades == [1, 3]
+    assert (service.said[0], service.said[-1]) == ("set up", "stopped")
+    assert service.state == "stopped"
+
+
+def test_a_failing_callback_is_counted_with_its_event_and_the_others_go_on(caplog):
+    service = Seen()
+    events = [trade(number) for number in (1, 2, 3)]
+    run(service, lambda: Source(*events), lambda: len(service.trades) == 3)
+    assert service.trades == [1, 2, 3]
+    assert service.failures.total == 1
     assert "on_trade failed: ZeroDivisionError: on purpose" in caplog.text
     assert "received_ns=2" in caplog.text
 
