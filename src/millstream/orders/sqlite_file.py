@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +30,7 @@ APPLICATION_ID: Final = 0x4D53_5452  # "MSTR"; `file` and a hex dump show it
 SCHEMA_VERSION: Final = 1
 LOG_BYTES: Final = 4 << 20  # the log's length from the start
 CHECKPOINT_PAGES: Final = 500  # of 4 KiB: half of it, so that it is rarely outgrown
+OUTGROWN_PAGES: Final = 1500  # the thread gets no turn: then a commit copies the log itself
 BUSY_MS: Final = 1000
 
 
@@ -197,9 +198,12 @@ class Checkpointer:
         self._due.set()
         self._thread.join()
 
-    def _committed(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+    def _committed(self, connection: apsw.Connection, _name: str, pages: int) -> int:
         if pages >= CHECKPOINT_PAGES:
             self._due.set()
+        if pages >= OUTGROWN_PAGES:
+            with suppress(apsw.BusyError):  # the thread is at it after all
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         return apsw.SQLITE_OK
 
     def _run(self) -> None:
