@@ -12,7 +12,7 @@ help:  ## this list
 demo: $(VENV)/runtime.done  ## play a market to two robots, journal it, replay it, prove it equal
 	@$(BIN)/millstream demo $(DEMO)
 
-test: $(VENV)/develop.done  ## the tests
+test: $(VENV)/develop.done .freqtrade/done  ## the tests
 	$(BIN)/python -m pytest -m "not soak" $(TESTS)
 
 soak: $(VENV)/develop.done  ## the long reliability runs
@@ -48,6 +48,12 @@ $(VENV)/develop.done: requirements/develop.txt $(VENV)/runtime.done
 	@$(PIP) --requirement requirements/develop.txt
 	@touch $@
 
+.freqtrade/done: requirements/freqtrade.txt
+	@echo "installing the pinned versions of requirements/freqtrade.txt in .freqtrade, a peer to test with"
+	@$(PYTHON) -m venv .freqtrade
+	@.freqtrade/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/freqtrade.txt
+	@touch $@
+
 .bench/done: requirements/bench.txt
 	@echo "installing the rivals of requirements/bench.txt in .bench"
 	@$(PYTHON) -m venv .bench
@@ -55,4 +61,4 @@ $(VENV)/develop.done: requirements/develop.txt $(VENV)/runtime.done
 	@touch $@
 
 clean:  ## remove what the verbs made
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench .freqtrade .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,3 +7,4 @@ pin requirements/build.in --output-file requirements/build.txt
 pin pyproject.toml --output-file requirements/runtime.txt
 pin requirements/develop.in --output-file requirements/develop.txt
 pin requirements/bench.in --output-file requirements/bench.txt
+pin requirements/freqtrade.in --output-file requirements/freqtrade.txt

@@ -23,9 +23,9 @@ from millstream.model import (
     Ticker,
     TimeInForce,
     actions,
-    events,
 )
 from millstream.model.codec import (
+    EVENT_TYPES,
     batch,
     decode_events,
     decode_outputs,
@@ -126,7 +126,7 @@ def test_equal_states_have_equal_bytes_whatever_the_order_they_grew_in():
 
 
 def test_every_message_has_a_promised_tag_and_no_two_share_one():
-    kinds = [*events.AnyEvent.__args__, *actions.OutputBody.__args__, Output]
+    kinds = [*EVENT_TYPES, *actions.OutputBody.__args__, Output]
     numbers = [kind.__struct_config__.tag for kind in kinds]
     assert sorted(numbers) == sorted(set(numbers))
     assert set(numbers) == set(TAGS.values())
@@ -136,13 +136,14 @@ def test_every_message_has_a_promised_tag_and_no_two_share_one():
 def test_the_numbers_of_tags_are_what_journals_already_hold():
     # a promise: this table may grow, but no line of it may change
     assert TAGS == {
-        "ticker.1": 1, "trade.1": 2, "book.1": 3, "candle.1": 4,
+        "ticker.1": 1, "trade.1": 2, "book.1": 3, "candle.1": 4, "candle_history.1": 5,
+        "frame.1": 6, "whitelist.1": 7, "producer_state.1": 8,
         "connected.1": 10, "disconnected.1": 11, "gap.1": 12, "stale.1": 13, "resynced.1": 14,
         "refused.1": 15, "my_order.1": 20, "my_trade.1": 21, "my_order_batch.1": 22,
         "timer.1": 30, "control.1": 31,
         "session_end.1": 32, "place_order.1": 40, "cancel_order.1": 41, "cancel_all.1": 42,
         "set_timer.1": 43, "stop_timer.1": 44, "log_line.1": 45, "checkpoint.1": 46,
-        "robot_failed.1": 47, "output.1": 60,
+        "robot_failed.1": 47, "publish_frame.1": 48, "publish_whitelist.1": 49, "output.1": 60,
     }  # fmt: skip
 
 

@@ -18,8 +18,7 @@ from millstream.journal.divergence import Difference, describe, first_difference
 from millstream.journal.format import Block, Cut, Kind
 from millstream.journal.reader import Journal
 from millstream.model.actions import Checkpoint, Output, PlaceOrder
-from millstream.model.codec import decode_events, decode_outputs, encode_outputs
-from millstream.model.events import AnyEvent
+from millstream.model.codec import AnyEvent, decode_events, decode_outputs, encode_outputs
 
 __all__ = ["Handler", "ReplayReport", "replay"]
 

@@ -8,6 +8,7 @@ from millstream.model.actions import (
     CancelAll,
     CancelOrder,
     Checkpoint,
+    FrameAction,
     LogLine,
     OrderAction,
     Output,
@@ -16,6 +17,7 @@ from millstream.model.actions import (
     SetTimer,
     StopTimer,
 )
+from millstream.model.codec import AnyEvent
 from millstream.model.enums import (
     Channel,
     Exchange,
@@ -26,7 +28,6 @@ from millstream.model.enums import (
     TimeInForce,
 )
 from millstream.model.events import (
-    AnyEvent,
     Book,
     Candle,
     Connected,
@@ -48,6 +49,14 @@ from millstream.model.events import (
     Timer,
     Trade,
 )
+from millstream.model.frames import (
+    CandleHistory,
+    FrameUpdate,
+    ProducerState,
+    PublishFrame,
+    PublishWhitelist,
+    Whitelist,
+)
 from millstream.model.pairs import CurrencyPair
 
 __all__ = [
@@ -57,6 +66,7 @@ __all__ = [
     "CancelAll",
     "CancelOrder",
     "Candle",
+    "CandleHistory",
     "Channel",
     "Checkpoint",
     "Connected",
@@ -65,6 +75,8 @@ __all__ = [
     "Disconnected",
     "Event",
     "Exchange",
+    "FrameAction",
+    "FrameUpdate",
     "Gap",
     "Levels",
     "Liquidity",
@@ -78,6 +90,9 @@ __all__ = [
     "OrderType",
     "Output",
     "PlaceOrder",
+    "ProducerState",
+    "PublishFrame",
+    "PublishWhitelist",
     "Refused",
     "Resynced",
     "RobotFailed",
@@ -91,4 +106,5 @@ __all__ = [
     "TimeInForce",
     "Timer",
     "Trade",
+    "Whitelist",
 ]

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from millstream.model.enums import Exchange, OrderType, Side, TimeInForce
 from millstream.model.events import Message
+from millstream.model.frames import PublishFrame, PublishWhitelist
 from millstream.model.pairs import CurrencyPair
 from millstream.model.tags import tag
 
@@ -76,7 +77,8 @@ class RobotFailed(Message, frozen=True, tag=tag("robot_failed.1")):
 
 
 OrderAction: TypeAlias = PlaceOrder | CancelOrder | CancelAll
-Action: TypeAlias = OrderAction | SetTimer | StopTimer | LogLine
+FrameAction: TypeAlias = PublishFrame | PublishWhitelist
+Action: TypeAlias = OrderAction | FrameAction | SetTimer | StopTimer | LogLine
 OutputBody: TypeAlias = Action | Checkpoint | RobotFailed
 
 

@@ -7,12 +7,56 @@ array of messages, so that many events travel, are stored and are read again as 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from millstream.errors import BadMessage
 from millstream.model.actions import Output
-from millstream.model.events import AnyEvent, Event
+from millstream.model.events import (
+    Book,
+    Candle,
+    Connected,
+    Control,
+    Disconnected,
+    Event,
+    Gap,
+    MyOrder,
+    MyOrderBatch,
+    MyTrade,
+    Refused,
+    Resynced,
+    SessionEnd,
+    Stale,
+    Ticker,
+    Timer,
+    Trade,
+)
+from millstream.model.frames import CandleHistory, FrameUpdate, ProducerState, Whitelist
+
+AnyEvent: TypeAlias = (
+    Ticker
+    | Trade
+    | Book
+    | Candle
+    | CandleHistory
+    | Connected
+    | Disconnected
+    | Gap
+    | Stale
+    | Resynced
+    | Refused
+    | FrameUpdate
+    | Whitelist
+    | ProducerState
+    | MyOrder
+    | MyTrade
+    | MyOrderBatch
+    | Timer
+    | Control
+    | SessionEnd
+)
+EVENT_TYPES: tuple[type[Event], ...] = AnyEvent.__args__
 
 _encoder = msgspec.msgpack.Encoder()
 _canonical = msgspec.msgpack.Encoder(order="deterministic")

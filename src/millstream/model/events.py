@@ -240,24 +240,3 @@ class SessionEnd(Event, frozen=True, tag=tag("session_end.1")):
     """The last event of a session that ended in good order."""
 
     reason: str
-
-
-AnyEvent: TypeAlias = (
-    Ticker
-    | Trade
-    | Book
-    | Candle
-    | Connected
-    | Disconnected
-    | Gap
-    | Stale
-    | Resynced
-    | Refused
-    | MyOrder
-    | MyTrade
-    | MyOrderBatch
-    | Timer
-    | Control
-    | SessionEnd
-)
-EVENT_TYPES: tuple[type[Event], ...] = AnyEvent.__args__

@@ -15,6 +15,11 @@ TAGS: Final[dict[str, int]] = {
     "trade.1": 2,
     "book.1": 3,
     "candle.1": 4,
+    "candle_history.1": 5,
+    # other bots' frames
+    "frame.1": 6,
+    "whitelist.1": 7,
+    "producer_state.1": 8,
     # the health of a stream
     "connected.1": 10,
     "disconnected.1": 11,
@@ -39,6 +44,8 @@ TAGS: Final[dict[str, int]] = {
     "log_line.1": 45,
     "checkpoint.1": 46,
     "robot_failed.1": 47,
+    "publish_frame.1": 48,
+    "publish_whitelist.1": 49,
     # what wraps them
     "output.1": 60,
 }

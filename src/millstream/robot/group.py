@@ -19,6 +19,7 @@ from millstream.model import (
     CancelAll,
     CancelOrder,
     Candle,
+    CandleHistory,
     Checkpoint,
     Connected,
     Control,
@@ -26,6 +27,7 @@ from millstream.model import (
     Disconnected,
     Event,
     Exchange,
+    FrameUpdate,
     Gap,
     LogLine,
     MarketEvent,
@@ -34,6 +36,9 @@ from millstream.model import (
     MyTrade,
     Output,
     PlaceOrder,
+    ProducerState,
+    PublishFrame,
+    PublishWhitelist,
     Refused,
     Resynced,
     RobotFailed,
@@ -45,6 +50,7 @@ from millstream.model import (
     Ticker,
     Timer,
     Trade,
+    Whitelist,
 )
 from millstream.model.actions import OutputBody
 from millstream.model.codec import encode_canonical
@@ -68,6 +74,10 @@ _CALLBACKS: dict[type[Event], str] = {
     Trade: "on_trade",
     Book: "on_book",
     Candle: "on_candle",
+    CandleHistory: "on_history",
+    FrameUpdate: "on_frame",
+    Whitelist: "on_whitelist",
+    ProducerState: "on_producer_state",
     Connected: "on_connected",
     Disconnected: "on_disconnected",
     Gap: "on_gap",
@@ -80,7 +90,10 @@ _CALLBACKS: dict[type[Event], str] = {
     Timer: "on_timer",
     Control: "on_control",
 }
-_ACTIONS = (PlaceOrder, CancelOrder, CancelAll, SetTimer, StopTimer, LogLine)
+_ACTIONS = (
+    PlaceOrder, CancelOrder, CancelAll, SetTimer, StopTimer, LogLine,
+    PublishFrame, PublishWhitelist,
+)  # fmt: skip
 
 
 class Seat:
@@ -175,6 +188,10 @@ class RobotGroup:
             case MyOrderBatch():
                 for seat in self._seats.values():
                     if any(market.exchange is event.exchange for market in seat.robot.markets):
+                        self._ask_seat(seat, event, outputs)
+            case FrameUpdate() | Whitelist() | ProducerState():
+                for seat in self._seats.values():
+                    if seat.standing == "running":
                         self._ask_seat(seat, event, outputs)
             case StreamEvent():
                 for seat in self._seats.values():
@@ -271,7 +288,7 @@ class RobotGroup:
 
     def _reroute(self) -> None:
         """Market events go to the robots that are running."""
-        self._routes = {kind: {} for kind in (Ticker, Trade, Book, Candle)}
+        self._routes = {kind: {} for kind in (Ticker, Trade, Book, Candle, CandleHistory)}
         for kind, by_symbol in self._routes.items():
             for seat in self._seats.values():
                 callback = seat.callback(kind)

@@ -16,9 +16,11 @@ from millstream.model import (
     CancelAll,
     CancelOrder,
     Candle,
+    CandleHistory,
     Connected,
     Control,
     Disconnected,
+    FrameUpdate,
     Gap,
     LogLine,
     MyOrder,
@@ -26,6 +28,7 @@ from millstream.model import (
     MyTrade,
     OrderType,
     PlaceOrder,
+    ProducerState,
     Refused,
     Resynced,
     SetTimer,
@@ -36,6 +39,7 @@ from millstream.model import (
     TimeInForce,
     Timer,
     Trade,
+    Whitelist,
 )
 from millstream.robot.market import Market
 from millstream.robot.moment import Moment
@@ -181,6 +185,18 @@ class Robot:
 
     def on_candle(self, candle: Candle) -> Answer:
         """A candle of one of its markets changed or closed."""
+
+    def on_history(self, history: CandleHistory) -> Answer:
+        """Past candles of one of its markets, to warm up with."""
+
+    def on_frame(self, frame: FrameUpdate) -> Answer:
+        """Rows of another bot's analyzed dataframe."""
+
+    def on_whitelist(self, whitelist: Whitelist) -> Answer:
+        """The pairs that another bot analyzes changed."""
+
+    def on_producer_state(self, state: ProducerState) -> Answer:
+        """Another bot, or one of its frames, stands otherwise now."""
 
     def on_my_order(self, order: MyOrder) -> Answer:
         """One of its own orders changed."""
