@@ -13,9 +13,9 @@ SOURCE = Path(__file__).parent.parent / "src" / "millstream"
 FLOORS = [
     {"errors"},
     {"model", "settings", "durations"},
-    {"config", "stream", "bus", "journal", "robot", "orders", "service"},
-    {"exchange", "analysis"},
-    {"simulator"},
+    {"stream", "bus", "journal", "robot", "orders", "service", "frames"},
+    {"exchange", "analysis", "config"},
+    {"simulator", "strategy"},
     {"roster"},
     {"proof", "parts"},
     {"app", "services"},
@@ -28,7 +28,7 @@ FLOORS = [
 WORLD = {
     "asyncio", "datetime", "glob", "http", "multiprocessing", "os", "pathlib", "picows", "random",
     "secrets", "select", "shutil", "signal", "socket", "ssl", "subprocess", "tempfile", "threading",
-    "time", "urllib.request", "uuid", "zmq", "apsw", "uvicorn", "starlette",
+    "time", "urllib.request", "uuid", "zmq", "apsw", "uvicorn", "starlette", "ccxt",
 }  # fmt: skip
 
 # The files that do, and why. Whatever is not here decides, decodes or describes, and is pure.
@@ -38,6 +38,7 @@ TOUCH_THE_WORLD = {
     "config.py": "reads a file and the environment",
     "bus/addresses.py": "folders and locks of endpoints",
     "bus/command_zmq.py": "sockets",
+    "bus/ipc_publisher.py": "sockets, and the time of what it makes",
     "bus/publisher.py": "waits for its event loop's turn",
     "bus/pubsub.py": "sockets",
     "bus/readable.py": "sockets",
@@ -71,8 +72,10 @@ TOUCH_THE_WORLD = {
     "robot/loop.py": "a thread's loop",
     "roster.py": "draws the id of a run",
     "service/base.py": "runs coroutines",
+    "service/load.py": "imports users' files",
     "service/queues.py": "waits for events",
     "screen.py": "a terminal",
+    "services.py": "runs services",
     "settings.py": "reads a file",
     "simulator/__main__.py": "a process",
     "simulator/recording.py": "reads a tape's file",
