@@ -11,13 +11,14 @@ from millstream.model import (
     Exchange,
     LogLine,
     PlaceOrder,
+    PublishFrame,
     SessionEnd,
     SetTimer,
     Ticker,
     Timer,
 )
 from millstream.model.codec import decode_events, decode_outputs, encode_events
-from millstream.robot import RobotGroup, control_stream, robo_loop, trade_stream
+from millstream.robot import Robot, RobotGroup, control_stream, robo_loop, trade_stream
 
 SECOND = 1_000_000_000
 BTC = CurrencyPair.BTC_USDT
@@ -162,3 +163,30 @@ def test_the_control_stream_forwards_commands_and_nothing_else(caplog):
 def test_an_empty_batch_does_no_harm(empty):
     journal, _, _ = run([empty])
     assert journal.next_sequence == 2
+
+
+class Analyst(Robot):
+    def on_ticker(self, ticker):
+        return PublishFrame("BTC/USDT", "5m", "spot", ticker.received_ns, True, b"rows")
+
+
+def test_what_robots_publish_is_journaled_and_then_sent_to_whoever_follows_frames():
+    group = RobotGroup("run001", seed=1)
+    group.add(setup("analyst", Analyst))
+    journal = Journal()
+    wishes, frames = Wishes(journal), Wishes(journal)
+    batches = [encode_events([ticker(1), SessionEnd(2, "done")])]
+    robo_loop(Receiver(batches), group, journal, wishes, Clock(), frames)
+    assert wishes.sent == []
+    ((journaled, (frame,)),) = frames.sent
+    assert journaled == 2  # the events, and the answers to them
+    assert frame.body == PublishFrame("BTC/USDT", "5m", "spot", 1, True, b"rows")
+
+
+def test_frames_that_nobody_follows_are_journaled_all_the_same():
+    group = RobotGroup("run001", seed=1)
+    group.add(setup("analyst", Analyst))
+    journal = Journal()
+    batches = [encode_events([ticker(1), SessionEnd(2, "done")])]
+    robo_loop(Receiver(batches), group, journal, Wishes(journal), Clock())
+    assert any(isinstance(output.body, PublishFrame) for output in journal.records[1][1])

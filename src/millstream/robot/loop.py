@@ -1,7 +1,7 @@
 """The one thread of all business logic, and the three that feed it.
 
-    data_stream ────┐
-    control_stream ─┼─> robo endpoint ─> robo_loop ─> journal, then robots ─> wishes
+    data_stream ────┐                                                     ┌─> wishes
+    control_stream ─┼─> robo endpoint ─> robo_loop ─> journal, then robots ─┴─> frames
     trade_stream ───┘
 
 What they need of other rooms they are given: a receiver, a sender, a journal, an order store.
@@ -23,6 +23,8 @@ from millstream.model import (
     LogLine,
     Output,
     PlaceOrder,
+    PublishFrame,
+    PublishWhitelist,
     RobotFailed,
     SessionEnd,
 )
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_MS = 1_000
 CONTROL_WAIT_MS = 50
 _WISHES = (PlaceOrder, CancelOrder, CancelAll)
+_FRAMES = (PublishFrame, PublishWhitelist)
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -68,19 +71,23 @@ def robo_loop(
     journal: Journal,
     wishes: Sender,
     clock_ns: Callable[[], int],
+    frames: Sender | None = None,
 ) -> None:
-    """Run the robots until a `SessionEnd` comes: journal first, then think, then act."""
+    """Run the robots until a `SessionEnd` comes: journal first, then think, then act.
+
+    frames: where the frames go that robots publish; None: nobody follows them.
+    """
     timers = Timers()
     ended = False
     while not ended:
         body = receiver.receive(_wait_ms(timers, clock_ns))
         if body is not None:
-            ended = _turn(body, robots, journal, wishes, timers)
+            ended = _turn(body, robots, journal, wishes, timers, frames)
         now_ns = clock_ns()
         due_ns = timers.next_due_ns()
         if due_ns is not None and due_ns <= now_ns:
             late = encode_events(timers.due(now_ns))
-            _turn(late, robots, journal, wishes, timers)
+            _turn(late, robots, journal, wishes, timers, frames)
 
 
 def _wait_ms(timers: Timers, clock_ns: Callable[[], int]) -> int:
@@ -91,7 +98,12 @@ def _wait_ms(timers: Timers, clock_ns: Callable[[], int]) -> int:
 
 
 def _turn(
-    body: bytes, robots: RobotGroup, journal: Journal, wishes: Sender, timers: Timers
+    body: bytes,
+    robots: RobotGroup,
+    journal: Journal,
+    wishes: Sender,
+    timers: Timers,
+    frames: Sender | None,
 ) -> bool:
     """One batch through the robots; returns whether it ended the session."""
     try:
@@ -108,14 +120,18 @@ def _turn(
             outputs += answers
     if outputs:
         journal.append_outputs(outputs)
-        _act(outputs, wishes)
+        _act(outputs, wishes, frames)
     return bool(events) and isinstance(events[-1], SessionEnd)
 
 
-def _act(outputs: Sequence[Output], wishes: Sender) -> None:
+def _act(outputs: Sequence[Output], wishes: Sender, frames: Sender | None) -> None:
     wished = [output for output in outputs if isinstance(output.body, _WISHES)]
     if wished and not wishes.send(encode_outputs(wished)):
         log.error("%d wishes for orders found no room for 10 s and were left out", len(wished))
+    if frames is not None:
+        shared = [output for output in outputs if isinstance(output.body, _FRAMES)]
+        if shared and not frames.send(encode_outputs(shared)):
+            log.error("%d frames found no room for 10 s and were not published", len(shared))
     for output in outputs:
         if isinstance(output.body, LogLine):
             log.log(_LEVELS[output.body.level], "%s: %s", output.robot, output.body.text)
