@@ -172,7 +172,7 @@ class Analyst(Robot):
 
 def test_what_robots_publish_is_journaled_and_then_sent_to_whoever_follows_frames():
     group = RobotGroup("run001", seed=1)
-    group.add(setup("analyst", Analyst))
+    group.add(setup(Analyst, "analyst"))
     journal = Journal()
     wishes, frames = Wishes(journal), Wishes(journal)
     batches = [encode_events([ticker(1), SessionEnd(2, "done")])]
@@ -185,7 +185,7 @@ def test_what_robots_publish_is_journaled_and_then_sent_to_whoever_follows_frame
 
 def test_frames_that_nobody_follows_are_journaled_all_the_same():
     group = RobotGroup("run001", seed=1)
-    group.add(setup("analyst", Analyst))
+    group.add(setup(Analyst, "analyst"))
     journal = Journal()
     batches = [encode_events([ticker(1), SessionEnd(2, "done")])]
     robo_loop(Receiver(batches), group, journal, Wishes(journal), Clock())
