@@ -12,6 +12,7 @@
     │   ├── DuplicateOrder   the same order id was stored before
     │   └── UnknownOrder     no order has that id
     ├── TapeError          a recording that cannot be read
+    ├── FrameError         a dataframe that cannot be shared with other bots
     └── RobotError         a robot's own code failed or broke the rules of the decision path
 
 Split by what the reader can do about it. Each message says what happened, where, and what to do.
@@ -26,6 +27,7 @@ __all__ = [
     "BadMessage",
     "ConfigError",
     "DuplicateOrder",
+    "FrameError",
     "JournalDamaged",
     "JournalError",
     "LoginRefused",
@@ -86,6 +88,10 @@ class UnknownOrder(StoreError):
 
 class TapeError(MillstreamError):
     """A recording cannot be read; names file and line."""
+
+
+class FrameError(MillstreamError):
+    """A dataframe holds what cannot be told to another bot; the message names the column."""
 
 
 class RobotError(MillstreamError):

@@ -1,0 +1,1 @@
+"""Shared frames: one bot's analyzed dataframes followed by others, on freqtrade's wire and ours."""
