@@ -28,6 +28,8 @@ class PlaceOrder(Message, frozen=True, tag=tag("place_order.1")):
     time_in_force: TimeInForce = TimeInForce.GTC
     post_only: bool = False  # reject rather than take
     order_id: str = ""  # computed by the loop when left empty
+    stop_price: Decimal | None = None  # of STOP and STOP_LIMIT: where it becomes an order
+    reduce_only: bool = False  # never opens or turns a position; futures
 
 
 class CancelOrder(Message, frozen=True, tag=tag("cancel_order.1")):

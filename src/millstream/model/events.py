@@ -182,6 +182,9 @@ class MyOrder(Event, frozen=True, tag=tag("my_order.1")):
     average_price: Decimal | None  # of what is filled
     reason: str  # of a refusal, rejection or cancel, as the venue or the risk limit says it
     revision: int  # the order store's number of this change
+    stop_price: Decimal | None = None  # of STOP and STOP_LIMIT: where it becomes an order
+    reduce_only: bool = False  # never opens or turns a position; futures
+    cancel_wished: bool = False  # somebody wants it canceled; the venue has not said so yet
 
     @property
     def open_volume(self) -> Decimal:
