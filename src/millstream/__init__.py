@@ -40,6 +40,7 @@ from millstream.model import (
 if TYPE_CHECKING:
     from millstream.exchange import decoder, get_exchange_stream
     from millstream.robot import CandleBuilder, Market, Robot, round_down, round_up
+    from millstream.service import ServiceBase, every
     from millstream.stream.base import StreamBase
 
 __version__ = "0.1.0"
@@ -71,6 +72,7 @@ __all__ = [
     "Refused",
     "Resynced",
     "Robot",
+    "ServiceBase",
     "Side",
     "Stale",
     "StreamBase",
@@ -79,6 +81,7 @@ __all__ = [
     "Timer",
     "Trade",
     "decoder",
+    "every",
     "get_exchange_stream",
     "round_down",
     "round_up",
@@ -91,8 +94,10 @@ _LATER = {
     "Robot": "millstream.robot",
     "round_down": "millstream.robot",
     "round_up": "millstream.robot",
+    "ServiceBase": "millstream.service",
     "StreamBase": "millstream.stream.base",
     "decoder": "millstream.exchange",
+    "every": "millstream.service",
     "get_exchange_stream": "millstream.exchange",
 }
 

@@ -1,7 +1,9 @@
 """What configuration files share: JSON that may hold // comments, typed, errors with a key path.
 
 Secrets may come from the environment instead: `MILLSTREAM__STREAMS__0__API_KEY` sets the
-key at `streams[0].api_key`."""
+key at `streams[0].api_key`. What a variable's name cannot have is written as _:
+`MILLSTREAM__SERVICE_MM__SETTING__…` is in `"service.mm"`.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,9 @@ class StreamSection(Section, frozen=True):
     api_host: str = ""  # instead of the venue's own: "ws://127.0.0.1:9443"
     reconnect_times: int = -1  # in a row; -1: for ever, 0: never
     subscribe_args: dict[str, Any] = {}  # the venue's own, see docs/exchanges
+
+    def __repr__(self) -> str:
+        return f"StreamSection({self.exchange!r})"  # its secrets are shown nowhere
 
 
 def read_text(path: Path) -> str:
@@ -117,7 +122,8 @@ def _set_in(values: Any, variable: str, value: str) -> None:
 
 def _step(place: Any, step: str, variable: str) -> Any:
     if isinstance(place, dict):
-        return place.setdefault(step, {})
+        meant = (key for key in place if re.sub("[.-]", "_", key).lower() == step)
+        return place.setdefault(next(meant, step), {})
     if isinstance(place, list) and step.isdecimal() and int(step) < len(place):
         return place[int(step)]
     raise ConfigError(f'{variable}: the configuration has no "{step}" there')

@@ -6,13 +6,15 @@ keeps a slow follower from slowing the others; `backlog.py` is what it remembers
 is behind.
 
 Between services: `pubsub.py` publishes one exchange and channel to any number of processes, in rows
-(`topics.py`) whose holes are told (`sequences.py`); `command_zmq.py` carries commands between
-processes by the rules of `commands.py`. `addresses.py` says where they meet.
+(`topics.py`) whose holes are told (`sequences.py`); `ipc_publisher.py` holds all publishers of a
+process; `command_zmq.py` carries commands between processes by the rules of `commands.py`.
+`addresses.py` says where they meet.
 """
 
 from millstream.bus.addresses import default_root, prepare_root
 from millstream.bus.command_zmq import IPCCommandSystem
 from millstream.bus.commands import CommandRefused, CommandTimedOut, IPCCommand
+from millstream.bus.ipc_publisher import IPCPublisher, Republisher
 from millstream.bus.publisher import EventPublisher
 from millstream.bus.pubsub import Publisher, Subscriber
 from millstream.bus.zmq import Bus, Inbox, Receiver, Sender
@@ -24,9 +26,11 @@ __all__ = [
     "EventPublisher",
     "IPCCommand",
     "IPCCommandSystem",
+    "IPCPublisher",
     "Inbox",
     "Publisher",
     "Receiver",
+    "Republisher",
     "Sender",
     "Subscriber",
     "default_root",

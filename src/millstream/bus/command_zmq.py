@@ -9,15 +9,17 @@ of its own, to `command.sender_id`.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import zmq
 
-from millstream.bus.addresses import Claim, socket_path
+from millstream.bus.addresses import Claim, default_root, prepare_root, socket_path
 from millstream.bus.commands import (
     EVERYBODY,
     Acknowledgement,
@@ -48,6 +50,7 @@ _log = logging.getLogger(__name__)
 class IPCCommandSystem:
     """One process's end of all its commands. Belongs to one event loop.
 
+    context, root: left out, the process's own context and the user's own folder.
     on_failure: told of every command that was not acknowledged, or arrived where nobody handles it.
     on_handler_error: told of a handler that raised; left out, it is logged.
     Raises ConfigError at `start` when another process has the same name.
@@ -56,15 +59,16 @@ class IPCCommandSystem:
     def __init__(
         self,
         my_id: str,
-        context: zmq.Context[zmq.Socket[bytes]],
-        root: Path,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+        root: Path | None = None,
         *,
         timeout_s: float = TIMEOUT_S,
         on_failure: Callable[[Failure], None] | None = None,
         on_handler_error: Callable[[IPCCommand, Exception], None] | None = None,
     ) -> None:
         self.my_id = check_name(my_id, "ipc_command_publisher")
-        self._context, self._root = context, root
+        self._context = context if context is not None else zmq.Context.instance()
+        self._root = root if root is not None else prepare_root(default_root())
         self._on_failure = on_failure
         self._on_handler_error = on_handler_error
         self._handlers: dict[str, Handler] = {}
@@ -131,9 +135,17 @@ class IPCCommandSystem:
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._tick())]
 
     async def stop(self) -> None:
-        """Wait a moment for what is under way, then close; what is still open is told as lost."""
+        """Take no more, wait a moment for what is under way, then close.
+
+        Commands that have come are handled first; what is still open then is told as lost.
+        """
         if not self._running:
             return
+        for link in self._links.values():
+            link.close()
+        self._links.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._queue.join(), CLOSING_S)
         ends = time.monotonic() + CLOSING_S
         while len(self._outgoing) and time.monotonic() < ends:
             await asyncio.sleep(TICK_S)
@@ -141,11 +153,10 @@ class IPCCommandSystem:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for link in self._links.values():
-            link.close()
-        self._links.clear()
         self._upstream.close()
         self._claim.release()
+        for failure in self._outgoing.abandon(f"{self.my_id} stopped before it was acknowledged"):
+            self._fail(failure)
 
     # ---- sending --------------------------------------------------------------------------------
 
@@ -234,21 +245,23 @@ class IPCCommandSystem:
     async def _work(self) -> None:
         while True:
             command = await self._queue.get()
-            handler = self._handlers.get(command.command_type)
-            if handler is None:
-                _log.warning(
-                    '%s sent "%s": no handler for it', command.sender_id, command.command_type
-                )
-                continue
-            try:
-                done = handler(command)
-                if asyncio.iscoroutine(done):
-                    await done
-            except Exception as error:  # a user's own code: it may raise anything
-                if self._on_handler_error is not None:
-                    self._on_handler_error(command, error)
-                else:
-                    _log.exception("the handler of %s failed", command.command_type)
+            await self._handle(command)
+            self._queue.task_done()
+
+    async def _handle(self, command: IPCCommand) -> None:
+        handler = self._handlers.get(command.command_type)
+        if handler is None:
+            _log.warning('%s sent "%s": no handler for it', command.sender_id, command.command_type)
+            return
+        try:
+            done = handler(command)
+            if inspect.isawaitable(done):
+                await done
+        except Exception as error:  # a user's own code: it may raise anything
+            if self._on_handler_error is not None:
+                self._on_handler_error(command, error)
+            else:
+                _log.exception("the handler of %s failed", command.command_type)
 
     def _unreadable(self, error: BadMessage) -> None:
         self.unreadable += 1

@@ -163,6 +163,12 @@ class Outgoing:
             for one in lost
         ]  # fmt: skip
 
+    def abandon(self, reason: str) -> list[CommandTimedOut]:
+        """Give up every command that is still open."""
+        lost = [CommandTimedOut(one.command, one.target, reason) for one in self._open.values()]
+        self._open.clear()
+        return lost
+
     def _as_sent(self, target: str, command: IPCCommand) -> IPCCommand:
         first = min(
             (one.command.sequence for one in self._open.values() if one.target == target),

@@ -14,7 +14,7 @@ from millstream import __version__
 # name: what the list of commands says of it; the file has the same name
 COMMANDS = {
     "demo": "Play a market to two robots, journal it, replay it, prove it equal.",
-    "run": "Run the robots of a configuration against live streams, on paper.",
+    "run": "Run the robots (on paper) or the services of a configuration, live.",
     "streams": "Show how each subscription of a configuration stands.",
     "record": "Record an exchange's raw frames as a tape.",
     "replay": "Replay a journal through its robots and prove it equal.",

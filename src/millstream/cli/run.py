@@ -1,7 +1,8 @@
-"""`millstream run`: the robots of a configuration, live, on paper."""
+"""`millstream run`: the robots of a configuration, live, on paper; or its services."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from datetime import datetime
@@ -14,8 +15,10 @@ from rich.console import Console
 from millstream.app import Session
 from millstream.cli.logs import log_to
 from millstream.config import load_config
-from millstream.errors import MillstreamError
+from millstream.errors import ConfigError, MillstreamError
 from millstream.screen import Lines, LiveScreen, Screen, View
+from millstream.service.configuration import is_services
+from millstream.settings import parse_values, read_text
 
 REFRESH_S = 0.2
 
@@ -23,13 +26,33 @@ REFRESH_S = 0.2
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--seconds", type=float, help="How long. Default: until Ctrl-C.")
-@click.option("--out", type=click.Path(path_type=Path), help="The session's new folder.")
-def run(config: Path, seconds: float | None, out: Path | None) -> int:
-    """Run the robots of the configuration CONFIG against its live streams, on paper.
+@click.option("--out", type=click.Path(path_type=Path), help="Robots: the session's new folder.")
+@click.option("--json", "as_json", is_flag=True, help="Services: print figures as JSON every 2 s.")
+@click.option("--log", type=click.Path(path_type=Path), help="Services: a file for the whole log.")
+def run(
+    config: Path, seconds: float | None, out: Path | None, as_json: bool, log: Path | None
+) -> int:
+    """Run the robots or the services of the configuration CONFIG against its live streams.
 
-    Orders fill against the market as it comes; nothing is sent to a venue. Ctrl-C ends the session
-    in good order; `millstream replay` proves its journal.
+    Robots trade on paper: orders fill against the market as it comes; nothing is sent to a venue.
+    Ctrl-C ends the session in good order; `millstream replay` proves its journal.
+
+    A file with "service.<name>" keys has services. Ctrl-C stops them in order: what is queued is
+    still handled.
     """
+    values = parse_values(read_text(config), str(config), os.environ)
+    if is_services(values):
+        from millstream.cli.run_services import run_services
+
+        if out is not None:
+            raise ConfigError(f"--out: {config} has services; they keep no session's folder")
+        return run_services(values, config, seconds, as_json, log)
+    if as_json or log is not None:
+        raise ConfigError(f"--json and --log are for services; {config} has none")
+    return _run_robots(config, seconds, out)
+
+
+def _run_robots(config: Path, seconds: float | None, out: Path | None) -> int:
     settings = load_config(config)
     directory = out or Path("sessions") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     log_to(directory / "log.txt")

@@ -89,7 +89,7 @@ class ServiceBase:
     name: str = ""
     setting: Any = None  # an instance of Settings
     on_error: str = "continue"  # what a failing callback means: "continue", "restart", "stop"
-    ipc_publisher: Any = None  # a bus.Publisher, if whoever runs the service gives it one
+    ipc_publisher: Any = None  # a bus.IPCPublisher, if whoever runs the service gives it one
     ipc_command: Any = None  # a bus.IPCCommandSystem, likewise
 
     def __init__(self) -> None:
@@ -112,6 +112,9 @@ class ServiceBase:
         self._timers: list[asyncio.Task[None]] = []
         self._once: set[asyncio.Task[Any]] = set()
         self._ended: asyncio.Future[str] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._under_way = 0  # callbacks of events that wait for something
+        self.finished = False  # it said itself that it is done
 
     # ---- what a subclass writes, sync or async --------------------------------------------------
 
@@ -151,15 +154,18 @@ class ServiceBase:
 
     # ---- what a subclass calls ------------------------------------------------------------------
 
-    def run_once(
-        self, function: Callable[..., Awaitable[Any]], *arguments: Any
-    ) -> asyncio.Task[Any]:
+    def run_once(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Task[Any]:
         """Start a coroutine from sync code; it is cancelled when the service stops."""
         where = getattr(function, "__name__", "run_once")
         task = asyncio.create_task(self._guarded(where, function, arguments))
         self._once.add(task)
         task.add_done_callback(self._once.discard)
         return task
+
+    def end(self, reason: str) -> None:
+        """Say that the service is done: whoever runs it stops it, and does not start it anew."""
+        self.finished = True
+        self._end(reason)
 
     # ---- its queues -----------------------------------------------------------------------------
 
@@ -207,7 +213,11 @@ class ServiceBase:
                 try:
                     answer = function(event)
                     if answer is not None and inspect.isawaitable(answer):
-                        await answer
+                        self._under_way += 1
+                        try:
+                            await answer
+                        finally:
+                            self._under_way -= 1
                 except Exception as error:  # a user's own code: it may raise anything
                     self._failed(callback, error, event)
             await asyncio.sleep(0)
@@ -224,6 +234,7 @@ class ServiceBase:
         """Set up and begin; returns when all is begun. Raises ConfigError when it refuses."""
         timers = timers_of(self)
         self._ended = asyncio.get_running_loop().create_future()
+        self._stopping, self.finished = None, False
         self.state = "starting"
         await self._set_up()
         self._consumers = [
@@ -247,9 +258,17 @@ class ServiceBase:
         return await asyncio.shield(self._ended)
 
     async def stop(self) -> None:
-        """End in the reverse order. What is queued already is still handled."""
-        if self.state not in ("starting", "running"):
-            return
+        """End in the reverse order. What is queued already is still handled.
+
+        For whoever runs the service; its own callbacks call `end`.
+        """
+        if self._stopping is None:
+            if self.state == "new":
+                return
+            self._stopping = asyncio.create_task(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         was_running = self.state == "running"
         self.state = "stopping"
         await _cancel(self._timers)
@@ -261,15 +280,30 @@ class ServiceBase:
         await _cancel([*self._once])
         if self.ipc_command is not None:
             await self.ipc_command.stop()
-        await _cancel(self._consumers)
+            await asyncio.sleep(0)  # on_command_failure hears of what was still open
+        await _cancel([*self._consumers, *self._once])
         if was_running:
             await self._guarded("on_stop", self.on_stop, ())
         self.state = "stopped"
 
+    def command_failed(self, failure: Any) -> None:
+        """Told by the command system; `on_command_failure` hears of it."""
+        self.run_once(self.on_command_failure, failure)
+
+    def handler_failed(self, command: Any, error: Exception) -> None:
+        """Told by the command system of a handler that raised."""
+        self._failed(f'the handler of "{command.command_type}"', error, command)
+
     async def _set_up(self) -> None:
-        answer = self.on_setup()
-        if inspect.isawaitable(answer):
-            answer = await answer
+        try:
+            answer = self.on_setup()
+            if inspect.isawaitable(answer):
+                answer = await answer
+        except Exception as error:  # a user's own code: it may raise anything
+            _log.exception("service %s: on_setup failed", self.name)
+            raise ConfigError(
+                f"service {self.name}: on_setup failed: {type(error).__name__}: {error}"
+            ) from error
         if answer is False:
             raise ConfigError(f"service {self.name}: on_setup said no: it does not start")
         if answer is not True:
@@ -317,10 +351,17 @@ class ServiceBase:
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(reason)
 
+    @property
+    def queues(self) -> list[EventQueue]:
+        """Every queue that it has, those of a subclass's own too."""
+        return [queue for queue in vars(self).values() if isinstance(queue, EventQueue)]
+
     async def _finish_queues(self) -> None:
-        queues = [queue for queue in vars(self).values() if isinstance(queue, EventQueue)]
+        queues = self.queues
         give_up = time.monotonic() + GOODBYE_S
-        while any(queue.qsize() for queue in queues) and time.monotonic() < give_up:
+        while (
+            self._under_way or any(queue.qsize() for queue in queues)
+        ) and time.monotonic() < give_up:
             if all(task.done() for task in self._consumers):
                 return
             await asyncio.sleep(0.001)
