@@ -177,7 +177,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(path):
 def test_a_file_of_another_version_is_refused(path, shell):
     SqliteStore(path).close()
     shell("PRAGMA user_version = 99")
-    refuses(path, "its layout has version 99, this program knows 1")
+    refuses(path, "its layout has version 99, this program knows 2")
 
 
 def test_a_damaged_file_is_refused(path):

@@ -114,13 +114,38 @@ class TestApply:
         assert store.get("a1").status is S.INTENT
         assert store.position("quoter", VENUE, BTC) == 0
 
-    def test_an_impossible_fill_stores_nothing_of_its_batch(self, store):
-        store.insert([order("a1")])
-        with pytest.raises(StoreError, match="goes beyond"):
-            store.apply([filled("a1"), filled("a1", "t2", volume="5")], 9)
-        assert (store.revision, store.trades()) == (1, [])
-        store.apply([filled("a1")], 9)  # and the fill that was rolled back can be booked
-        assert len(store.trades()) == 1
+    def test_an_impossible_fill_refuses_only_itself_and_followers_hear_why(self, store):
+        store.insert([order("a1"), order("a2")])
+        changes = store.apply([filled("a1"), filled("a1", "t2", volume="5"), filled("a2", "t3")], 9)
+        assert [one.trade_id for one in store.trades()] == ["t1", "t3"]
+        assert "goes beyond" in store.get("a1").reason
+        assert (store.get("a1").filled_volume, store.get("a1").status) == (
+            Decimal("0.4"),
+            S.PARTIAL,
+        )
+        assert [type(change) for change in changes] == [MyTrade, MyOrder, MyOrder, MyTrade, MyOrder]
+        assert store.apply([filled("a1", "t2", volume="5")], 10) == []  # the same is told once
+
+    def test_a_cancel_is_wished_once_and_only_of_an_open_order(self, store):
+        store.insert([order("a1"), order("a2")])
+        store.apply([report("a2", H.CANCELED)], 2)
+        changes = store.apply([report(i, H.CANCEL_WISHED) for i in ("a1", "a1", "a2")], 3)
+        assert [(one.order_id, one.cancel_wished) for one in changes] == [("a1", True)]
+        assert store.get("a1").status is S.INTENT
+
+    def test_an_amended_order_fills_up_to_its_new_volume(self, store):
+        store.insert([order("a1", volume="1")])
+        store.apply(
+            [filled("a1"), report("a1", H.AMENDED, price=Decimal(99), volume=Decimal(2))], 2
+        )
+        assert (store.get("a1").price, store.get("a1").volume) == (Decimal(99), Decimal(2))
+        store.apply([filled("a1", "t2", volume="1.6")], 3)
+        assert store.get("a1").status is S.FILLED
+
+    def test_an_order_amended_below_what_is_filled_is_filled(self, store):
+        store.insert([order("a1", volume="1")])
+        store.apply([filled("a1"), report("a1", H.AMENDED, volume=Decimal("0.1"))], 2)
+        assert (store.get("a1").volume, store.get("a1").status) == (Decimal("0.4"), S.FILLED)
 
 
 class TestQueries:
@@ -151,6 +176,7 @@ class TestQueries:
         assert store.position("quoter", VENUE, BTC) == Decimal("-2.5")
         assert store.position("other", VENUE, BTC) == Decimal("0.4")
         assert store.position("nobody", VENUE, BTC) == 0
+        assert store.position(None, VENUE, BTC) == Decimal("-2.1")
 
     def test_trades_are_told_apart_by_robot(self, store):
         store.insert([order("a1"), order("a2", robot="other")])

@@ -7,6 +7,7 @@ proves is kept even then: a late fill of a canceled order is booked and the stat
 
 from __future__ import annotations
 
+import logging
 from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Final
@@ -27,6 +28,8 @@ __all__ = [
     "merge",
 ]
 
+_log = logging.getLogger(__name__)
+
 
 class Happened(StrEnum):
     """What a report says happened to an order."""
@@ -38,6 +41,10 @@ class Happened(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    # What follows moves no status, and is not in the table.
+    CANCEL_WISHED = "cancel_wished"  # stored before the venue is asked, so that no crash loses it
+    AMENDED = "amended"  # price or volume are others now
+    NOTED = "noted"  # a sentence about it: a fill that is impossible, an amend that was refused
 
 
 # Short names, so that the table below fits a screen.
@@ -63,8 +70,11 @@ _TABLE: Final[dict[OrderStatus, tuple[OrderStatus | None, ...]]] = {
 }
 # fmt: on
 
+_STATUSLESS: Final = (Happened.CANCEL_WISHED, Happened.AMENDED, Happened.NOTED)
+_COLUMNS: Final = tuple(what for what in Happened if what not in _STATUSLESS)
 LIFE: Final[dict[OrderStatus, dict[Happened, OrderStatus]]] = {
-    status: {what: after or status for what, after in zip(Happened, row, strict=True)}
+    status: {what: after or status for what, after in zip(_COLUMNS, row, strict=True)}
+    | dict.fromkeys(_STATUSLESS, status)
     for status, row in _TABLE.items()
 }
 TERMINAL: Final = frozenset({_FILLED, _CANCELED, _EXPIRED, _REJECTED})
@@ -91,6 +101,8 @@ class OrderReport(msgspec.Struct, frozen=True):
     fill: Fill | None = None  # with FILLED, and only with it
     reason: str = ""
     exchange_ns: int = 0  # the venue's own time; 0: it sent none
+    price: Decimal | None = None  # with AMENDED; None: as it was
+    volume: Decimal | None = None  # with AMENDED; None: as it was
 
 
 def is_open(order: MyOrder) -> bool:
@@ -104,6 +116,8 @@ def merge(order: MyOrder, report: OrderReport, now_ns: int) -> MyOrder | None:
     The caller has removed fills that are booked already (`changes_of` does it for a store).
     Raises StoreError when a fill goes beyond the order's volume, or FILLED comes without a fill.
     """
+    if report.happened in _STATUSLESS:
+        return _beside_the_table(order, report, now_ns)
     filled, average, fill = order.filled_volume, order.average_price, report.fill
     if report.happened is Happened.FILLED:
         if fill is None:
@@ -129,16 +143,46 @@ def merge(order: MyOrder, report: OrderReport, now_ns: int) -> MyOrder | None:
     )
 
 
+def _beside_the_table(order: MyOrder, report: OrderReport, now_ns: int) -> MyOrder | None:
+    """The order after a report that moves no status, or None when it says nothing new."""
+    changed = order
+    if report.happened is Happened.NOTED:
+        changed = msgspec.structs.replace(order, reason=report.reason)
+    elif not is_open(order):
+        return None
+    elif report.happened is Happened.CANCEL_WISHED:
+        changed = msgspec.structs.replace(order, cancel_wished=True)
+    else:
+        volume = order.volume if report.volume is None else report.volume
+        volume = max(volume, order.filled_volume)  # what is filled stays filled
+        whole = order.filled_volume == volume and volume > 0
+        changed = msgspec.structs.replace(
+            order,
+            price=order.price if report.price is None else report.price,
+            volume=volume,
+            status=_FILLED if whole else order.status,
+        )
+    if changed == order:
+        return None
+    return msgspec.structs.replace(changed, received_ns=now_ns)
+
+
 def changes_of(
     order: MyOrder, report: OrderReport, fill_is_booked: bool, now_ns: int
 ) -> tuple[MyTrade | None, MyOrder | None]:
     """What a store must write for one report: the new fill and the changed order, if any.
 
-    A fill that is booked already still proves that the venue has the order.
+    A fill that is booked already still proves that the venue has the order. One that is impossible
+    is refused for itself alone: the order's reason says so, and followers hear of it.
     """
     if fill_is_booked:
         report = msgspec.structs.replace(report, happened=Happened.ACCEPTED, fill=None, reason="")
-    changed = merge(order, report, now_ns)
+    try:
+        changed = merge(order, report, now_ns)
+    except StoreError as error:
+        _log.error("%s", error)
+        note = OrderReport(order.order_id, Happened.NOTED, reason=str(error))
+        return None, merge(order, note, now_ns)
     if report.happened is not Happened.FILLED or report.fill is None:
         return None, changed
     return _trade_of(order, report.fill, now_ns), changed

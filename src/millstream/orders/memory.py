@@ -54,7 +54,7 @@ class MemoryStore:
             return stored
 
     def apply(self, reports: Sequence[OrderReport], now_ns: int) -> list[Change]:
-        """Merge reports, all or none; see `OrderStore.apply`."""
+        """Merge reports; see `OrderStore.apply`."""
         with self._changed:
             self._check_open()
             merged: dict[str, MyOrder] = {}
@@ -113,7 +113,7 @@ class MemoryStore:
                 if isinstance(change, MyTrade) and (robot is None or change.robot == robot)
             ]
 
-    def position(self, robot: str, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
+    def position(self, robot: str | None, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
         """What the robot's fills add up to, in base currency."""
         return sum(
             (

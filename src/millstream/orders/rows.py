@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-from millstream.model import MyOrder, MyTrade
+from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.model.codec import encode
 from millstream.orders.store import Change
 
-__all__ = ["SCHEMA", "Row", "change_row", "order_row", "text", "trade_row", "update_row"]
+__all__ = [
+    "OPEN",
+    "ORDERS",
+    "SCHEMA",
+    "TRADES",
+    "Row",
+    "change_row",
+    "order_row",
+    "position_of_all",
+    "text",
+    "trade_row",
+    "update_row",
+]
 
 Row: TypeAlias = tuple[Any, ...]
 SCHEMA: Final = """
@@ -22,7 +34,8 @@ CREATE TABLE orders (
     time_in_force TEXT, post_only INTEGER, price TEXT, volume TEXT, status TEXT,
     filled_volume TEXT, average_price TEXT, venue_id TEXT, reason TEXT, received_ns INTEGER,
     revision INTEGER,  -- of the latest change
-    inserted INTEGER   -- the revision of the first
+    inserted INTEGER,  -- the revision of the first
+    stop_price TEXT, reduce_only INTEGER, cancel_wished INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE trades (
     revision INTEGER PRIMARY KEY, robot TEXT, order_id TEXT, exchange TEXT, symbol TEXT,
@@ -35,6 +48,21 @@ CREATE TABLE positions (
     PRIMARY KEY (robot, exchange, symbol)
 ) WITHOUT ROWID;
 """
+ORDERS: Final = "SELECT body FROM orders JOIN changes USING (revision)"
+OPEN: Final = """
+WHERE status IN ('intent', 'sent', 'working', 'partial', 'unknown') ORDER BY inserted"""
+TRADES: Final = "SELECT body FROM trades JOIN changes USING (revision)"
+_POSITIONS: Final = "SELECT volume FROM positions WHERE exchange = ? AND symbol = ?"
+
+
+class _Connection(Protocol):
+    def execute(self, sql: str, args: Row) -> Any: ...
+
+
+def position_of_all(connection: _Connection, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
+    """What the fills of all robots in a pair add up to, in base currency."""
+    rows = connection.execute(_POSITIONS, (str(exchange), str(symbol)))
+    return sum((Decimal(volume) for (volume,) in rows), Decimal(0))
 
 
 def order_row(order: MyOrder) -> Row:
@@ -58,6 +86,9 @@ def order_row(order: MyOrder) -> Row:
         order.received_ns,
         order.revision,
         order.revision,
+        text(order.stop_price),
+        order.reduce_only,
+        order.cancel_wished,
     )
 
 
@@ -71,6 +102,9 @@ def update_row(order: MyOrder) -> Row:
         order.reason,
         order.received_ns,
         order.revision,
+        text(order.price),
+        text(order.volume),
+        order.cancel_wished,
         order.order_id,
     )
 

@@ -19,7 +19,19 @@ from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.model.codec import batch, decode_events
 from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
-from millstream.orders.rows import SCHEMA, Row, change_row, order_row, text, trade_row, update_row
+from millstream.orders.rows import (
+    OPEN,
+    ORDERS,
+    SCHEMA,
+    TRADES,
+    Row,
+    change_row,
+    order_row,
+    position_of_all,
+    text,
+    trade_row,
+    update_row,
+)
 from millstream.orders.sqlite_file import (
     BUSY_MS,
     Checkpointer,
@@ -32,21 +44,17 @@ from millstream.orders.store import Change, fill_key
 
 __all__ = ["SqliteStore"]
 
-_INSERT_ORDER: Final = "INSERT INTO orders VALUES (" + ",".join("?" * 18) + ")"
+_INSERT_ORDER: Final = "INSERT INTO orders VALUES (" + ",".join("?" * 21) + ")"
 _INSERT_CHANGE: Final = "INSERT INTO changes VALUES (?, ?, ?, ?, ?)"
 _INSERT_TRADE: Final = "INSERT INTO trades VALUES (" + ",".join("?" * 14) + ")"
 _UPDATE_ORDER: Final = """
 UPDATE orders SET status = ?, filled_volume = ?, average_price = ?, venue_id = ?, reason = ?,
-    received_ns = ?, revision = ? WHERE order_id = ?"""
+    received_ns = ?, revision = ?, price = ?, volume = ?, cancel_wished = ? WHERE order_id = ?"""
 _SET_POSITION: Final = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)"
 _POSITION: Final = "SELECT volume FROM positions WHERE robot = ? AND exchange = ? AND symbol = ?"
 _HAS_FILL: Final = """
 SELECT 1 FROM trades WHERE exchange = ? AND symbol = ? AND trade_id = ? AND side = ?"""
-_ORDERS: Final = "SELECT body FROM orders JOIN changes USING (revision)"
-_GET: Final = f"{_ORDERS} WHERE orders.order_id = ?"
-_OPEN: Final = """
-WHERE status IN ('intent', 'sent', 'working', 'partial', 'unknown') ORDER BY inserted"""
-_TRADES: Final = "SELECT body FROM trades JOIN changes USING (revision)"
+_GET: Final = f"{ORDERS} WHERE orders.order_id = ?"
 
 _C = TypeVar("_C", MyOrder, Change)
 
@@ -87,7 +95,7 @@ class SqliteStore:
             self._revision = cast("int", latest or 0)
             robots = self._writer.execute("SELECT robot, max(revision) FROM orders GROUP BY robot")
             self._revision_of_robot = dict(cast("list[tuple[str, int]]", robots.fetchall()))
-        found: list[MyOrder] = self._read(f"{_ORDERS} {_OPEN}", ())
+        found: list[MyOrder] = self._read(f"{ORDERS} {OPEN}", ())
         self._open = {order.order_id: order for order in found}
 
     @property
@@ -115,7 +123,7 @@ class SqliteStore:
         return self._transact(work)
 
     def apply(self, reports: Sequence[OrderReport], now_ns: int) -> list[Change]:
-        """Merge reports, all or none; see `OrderStore.apply`."""
+        """Merge reports; see `OrderStore.apply`."""
 
         def work(first: int) -> list[Change]:
             changes: list[Change] = []
@@ -155,20 +163,22 @@ class SqliteStore:
                 self._check_usable()
                 return [o for o in self._open.values() if robot is None or o.robot == robot]
         if robot is None:
-            return self._read(f"{_ORDERS} ORDER BY inserted", ())
-        return self._read(f"{_ORDERS} WHERE orders.robot = ? ORDER BY inserted", (robot,))
+            return self._read(f"{ORDERS} ORDER BY inserted", ())
+        return self._read(f"{ORDERS} WHERE orders.robot = ? ORDER BY inserted", (robot,))
 
     def trades(self, robot: str | None = None) -> list[MyTrade]:
         """Fills, ascending by revision."""
         if robot is None:
-            return self._read(f"{_TRADES} ORDER BY revision", ())
-        return self._read(f"{_TRADES} WHERE trades.robot = ? ORDER BY revision", (robot,))
+            return self._read(f"{TRADES} ORDER BY revision", ())
+        return self._read(f"{TRADES} WHERE trades.robot = ? ORDER BY revision", (robot,))
 
-    def position(self, robot: str, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
-        """What the robot's fills add up to, in base currency."""
+    def position(self, robot: str | None, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
+        """What the fills of a robot, or of all (None), add up to, in base currency."""
         with self._writing, explained(self._path):
             self._check_usable()
-            return self._position((robot, str(exchange), str(symbol)))
+            if robot is not None:
+                return self._position((robot, str(exchange), str(symbol)))
+            return position_of_all(self._writer, exchange, symbol)
 
     def changes(self, after: int, robot: str | None = None, limit: int = 1000) -> list[Change]:
         """The first `limit` changes with a revision above `after`, ascending."""

@@ -24,10 +24,18 @@ import apsw
 
 from millstream.errors import StoreError
 
-__all__ = ["BUSY_MS", "Checkpointer", "OwnerLock", "connect", "explained", "prefill_log"]
+__all__ = [
+    "BUSY_MS",
+    "Checkpointer",
+    "OwnerLock",
+    "check_ours",
+    "connect",
+    "explained",
+    "prefill_log",
+]
 
 APPLICATION_ID: Final = 0x4D53_5452  # "MSTR"; `file` and a hex dump show it
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 LOG_BYTES: Final = 4 << 20  # the log's length from the start
 CHECKPOINT_PAGES: Final = 500  # of 4 KiB: half of it, so that it is rarely outgrown
 OUTGROWN_PAGES: Final = 1500  # the thread gets no turn: then a commit copies the log itself
@@ -133,12 +141,20 @@ def _recognise(connection: apsw.Connection, path: Path, schema: str) -> None:
             connection.execute(schema)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", SCHEMA_VERSION)
-    elif application != APPLICATION_ID:
+    else:
+        check_ours(connection, path)
+
+
+def check_ours(connection: apsw.Connection, path: Path) -> None:
+    """Raise StoreError unless the file is an order store of this layout."""
+    application = connection.pragma("application_id")
+    version = connection.pragma("user_version")
+    if application != APPLICATION_ID:
         raise StoreError(
             f"order store {path}: this SQLite file belongs to another program (application id "
             f"{application}); name another file"
         )
-    elif version != SCHEMA_VERSION:
+    if version != SCHEMA_VERSION:
         raise StoreError(
             f"order store {path}: its layout has version {version}, this program knows "
             f"{SCHEMA_VERSION}; use the program version that wrote it"

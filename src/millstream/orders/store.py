@@ -14,41 +14,20 @@ from typing import Protocol, TypeAlias
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade, Side
 from millstream.orders.machine import OrderReport
 
-__all__ = ["Change", "OrderStore", "fill_key", "watch"]
+__all__ = ["Change", "OrderRecord", "OrderStore", "fill_key", "watch"]
 
 Change: TypeAlias = MyOrder | MyTrade
 
 
-class OrderStore(Protocol):
-    """Keeps every order, every fill and every change.
+class OrderRecord(Protocol):
+    """What everybody may read: every order, every fill and every change.
 
-    - A call that returned is durable: no crash loses what it did. A call that raised did nothing.
-    - Each change gets the next `revision`, when it is committed: 1, 2, 3, … without a hole.
-    - `changes` gives every change since a revision, not only the latest state, so that a follower
-      that was away misses nothing and sees nothing twice.
-    - A fill is booked once, whoever reports it how often: per exchange, pair, trade id and side (a
-      trade between two own orders has a buyer and a seller).
-    - All methods may be called from any thread.
+    Keepers offer it, and followers in other processes.
     """
 
     @property
     def revision(self) -> int:
         """The number of the latest change; 0 in an empty store."""
-        ...
-
-    def insert(self, orders: Sequence[MyOrder]) -> list[MyOrder]:
-        """Store new orders, all or none; returns them with their revisions.
-
-        Raises DuplicateOrder, and stores nothing, when an id is in the store or twice in `orders`.
-        """
-        ...
-
-    def apply(self, reports: Sequence[OrderReport], now_ns: int) -> list[Change]:
-        """Merge reports, all or none; returns what changed, ascending by revision.
-
-        A fill comes before the order it changes. What is known already changes nothing.
-        Raises UnknownOrder, or StoreError for an impossible fill; then nothing is stored.
-        """
         ...
 
     def get(self, order_id: str) -> MyOrder | None:
@@ -63,8 +42,11 @@ class OrderStore(Protocol):
         """Fills, of one robot or of all (None), ascending by revision."""
         ...
 
-    def position(self, robot: str, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
-        """What the robot's fills add up to, in base currency; negative when it sold more."""
+    def position(self, robot: str | None, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
+        """What the fills of a robot, or of all (None), add up to, in base currency.
+
+        Negative when more was sold.
+        """
         ...
 
     def changes(self, after: int, robot: str | None = None, limit: int = 1000) -> list[Change]:
@@ -80,13 +62,43 @@ class OrderStore(Protocol):
         ...
 
 
+class OrderStore(OrderRecord, Protocol):
+    """Keeps every order, every fill and every change.
+
+    - A call that returned is durable: no crash loses what it did. A call that raised did nothing.
+    - Each change gets the next `revision`, when it is committed: 1, 2, 3, … without a hole.
+    - `changes` gives every change since a revision, not only the latest state, so that a follower
+      that was away misses nothing and sees nothing twice.
+    - A fill is booked once, whoever reports it how often: per exchange, pair, trade id and side (a
+      trade between two own orders has a buyer and a seller).
+    - All methods may be called from any thread.
+    """
+
+    def insert(self, orders: Sequence[MyOrder]) -> list[MyOrder]:
+        """Store new orders, all or none; returns them with their revisions.
+
+        Raises DuplicateOrder, and stores nothing, when an id is in the store or twice in `orders`.
+        """
+        ...
+
+    def apply(self, reports: Sequence[OrderReport], now_ns: int) -> list[Change]:
+        """Merge reports one by one, in one durable step; returns what changed, by revision.
+
+        A fill comes before the order it changes. What is known already changes nothing. A fill that
+        is impossible (beyond the volume, not a number) is refused for itself alone: the order's
+        `reason` becomes the sentence, which is a change like any other.
+        Raises UnknownOrder when an id is not in the store; then nothing is stored.
+        """
+        ...
+
+
 def fill_key(order: MyOrder, trade_id: str) -> tuple[Exchange, CurrencyPair, str, Side]:
     """What a fill is known by, whoever reports it."""
     return order.exchange, order.symbol, trade_id, order.side
 
 
 def watch(
-    store: OrderStore,
+    store: OrderRecord,
     after: int,
     robot: str | None,
     stop: Callable[[], bool],
