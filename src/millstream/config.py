@@ -44,7 +44,15 @@ __all__ = [
 ]
 
 SECRET_KEYS = frozenset(
-    {"api_key", "api_secret", "api_auth_data", "ws_token", "password", "jwt_secret_key"}
+    {
+        "api_key",
+        "api_secret",
+        "api_auth_data",
+        "ws_token",
+        "password",
+        "jwt_secret_key",
+        "read_only_token",
+    }
 )
 
 NotNegative = Annotated[int, Meta(ge=0)]

@@ -231,7 +231,7 @@ def _told(name: str, series: pd.Series[Any]) -> tuple[str, Any]:
             return "float64", series.to_numpy(np.float64)
         return ANY, [_plain(name, value) for value in series.tolist()]
     if isinstance(dtype, pd.DatetimeTZDtype):
-        naive = series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+        naive = series.to_numpy(dtype=f"datetime64[{dtype.unit}]")  # as UTC
         return f"datetime64[{dtype.unit}, UTC]", naive.view(np.int64)
     if isinstance(dtype, pd.StringDtype):
         return TEXT, [value if isinstance(value, str) else None for value in series.tolist()]
