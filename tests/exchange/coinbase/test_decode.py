@@ -408,27 +408,6 @@ def test_a_frame_is_what_it_says_whatever_stands_before():
     assert kinds(fed(made("trade"), raw)) == [Trade, Trade]
 
 
-@given(st.data())
-def test_no_mutation_of_a_frame_raises_or_goes_uncounted(data):
-    one = made("ticker", "trade", "book", "candle", "my_order", "my_trade", "my_order_batch")
-    pool = [
-        frames.TICKER,
-        frames.TRADES,
-        frames.ACK,
-        frames.HEARTBEAT,
-        frames.ERROR,
-        frames.book(5, "snapshot", [(98, 1)], [(102, 1)]),
-        frames.candles(6, (600, 5)),
-        frames.user(7, "snapshot", frames.order(cumulative_quantity="1")),
-    ]
-    for _ in range(3):
-        raw = bytearray(data.draw(st.sampled_from(pool)))
-        for _ in range(data.draw(st.integers(0, 4))):
-            raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-        one.feed(bytes(raw), NOW)
-    accounted(one)
-
-
 @pytest.mark.parametrize(
     ("channels", "settings", "words"),
     [

@@ -174,3 +174,14 @@ def test_another_product_is_ignored(channel):
     some = [frames.EXCHANGE_TICKER, match(5), snapshot([], []), update(["buy", "1", "1"])]
     assert fed(one, *some) == []
     assert accounted(one).ignored == 4
+
+
+def test_an_update_that_cannot_be_read_ends_its_book_since_no_number_will_miss_it():
+    one = made("book")
+    good = update(["buy", "14.70", "2"])
+    assert kinds(fed(one, snapshot([["14.7", "1"]], [["14.8", "1"]]), good))[-1] is Book
+    assert kinds(fed(one, good.replace(b'"2"', b'"two"'))) == [Gap]
+    assert fed(one, good) == []
+    assert one.resubscriptions() == [BAND]
+    assert kinds(fed(one, snapshot([["14.7", "1"]], [["14.8", "1"]]))) == [Resynced, Book]
+    assert accounted(one).malformed == 1

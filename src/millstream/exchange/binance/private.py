@@ -118,6 +118,8 @@ class PrivateDecoder:
         """The events of one frame; an empty list when it has none. Never raises."""
         self._counts.frames += 1
         try:
+            if not raw.isascii():
+                raw.decode()  # fields that nobody reads must be text, too
             return self._frame(raw, received_ns)
         except UNREADABLE as error:
             self._counts.reject(unreadable_reason(error), str(error), raw)

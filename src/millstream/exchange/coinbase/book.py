@@ -1,9 +1,12 @@
 """A book from a snapshot and updates with absolute volumes, for both of Coinbase's feeds. Pure.
 
 Neither feed numbers the updates of one book. Advanced Trade numbers the frames of the connection,
-so that a hole makes every book on it invalid; the Exchange feed has nothing but the order of TCP.
+so that a hole makes every book on it invalid; the Exchange feed has nothing but the order of TCP,
+and what could not be read is missing for good.
 
-    state       snapshot         update     crossed book                hole in the connection
+    state       snapshot         update     crossed book, or on the     hole in Advanced Trade's
+                                            Exchange feed a malformed   connection
+                                            frame
     unsynced    Resynced, Book   ignored    -                           -
     synced      Resynced, Book   Book       Gap -> unsynced, this       Gap -> unsynced, all books;
                                             pair is subscribed anew     a new connection
@@ -70,6 +73,11 @@ class PairBook:
         self._book.apply(bids, asks)
         return self._served(update_id, exchange_ns, received_ns)
 
+    def lose(self, update_id: int, received_ns: int, reason: str) -> Gap:
+        """Serve nothing more, and ask for this book anew."""
+        self._line.anew.append(self.pair)
+        return self._gap(update_id, received_ns, reason)
+
     def _served(self, update_id: int, exchange_ns: int, received_ns: int) -> list[Event]:
         book, pair = self._book, self.pair
         if book.crossed:
@@ -84,10 +92,14 @@ class PairBook:
         reason = "the book is crossed"
         if received_ns - self._crossed_ns < CROSSED_AGAIN_NS:
             self._line.give_up(f"{self.pair}: {reason} again")
+            gap = self._gap(update_id, received_ns, reason)
         else:
-            self._line.anew.append(self.pair)
+            gap = self.lose(update_id, received_ns, reason)
         self._crossed_ns = received_ns
+        return gap
+
+    def _gap(self, update_id: int, received_ns: int, reason: str) -> Gap:
         self.restart()
         self._counts.gaps += 1
-        got = str(update_id)
+        got = str(update_id) if update_id else ""
         return Gap(received_ns, _COINBASE, Channel.BOOK, self.pair, "", got, 0, reason)

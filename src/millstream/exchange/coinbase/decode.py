@@ -131,7 +131,8 @@ class CoinbaseDecoder:
             self._counts.reject(str(error), "", raw)
         except SeenBefore:
             self._counts.ignore("a frame seen before")
-        return []
+            return []
+        return self._lost(raw, received_ns)
 
     def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
         """Nothing: Coinbase sends its snapshots over the stream."""
@@ -329,6 +330,15 @@ class CoinbaseDecoder:
         events = [] if number == line.expected else line.jump(number, received_ns)
         line.expected = number + 1
         return events
+
+    def _lost(self, raw: bytes, received_ns: int) -> list[Event]:
+        """A frame was of no use. Advanced Trade's numbers will miss it; the other feed has none."""
+        if self._advanced:
+            return []
+        synced = [book for book in self._books.values() if book.synced]
+        named = [book for book in synced if product_id(book.pair).encode() in raw]
+        reason = "a frame could not be read"
+        return [book.lose(0, received_ns, reason) for book in named or synced]
 
     def _invalidate(self) -> None:
         for book in self._books.values():

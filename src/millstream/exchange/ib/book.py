@@ -1,6 +1,7 @@
 """A book from TWS's rows: insert, update or delete at a position of one side. Pure.
 
-    state      row fits                 row does not fit, or reset, or halted     both sides there
+    state      row fits                 row does not fit or cannot be read,       both sides there
+                                        or reset, or halted
     filling    kept                     Gap -> lost                               -> served
     served     Book, unless crossed     Gap -> lost                               -
     lost       ignored                  ignored                                   -
@@ -67,6 +68,10 @@ class PairBook:
     def lose(self, now_ns: int, expected: str, got: str, reason: str) -> list[Event]:
         """What is known is not the venue's book: say so, and ask again."""
         self._counts.ignore(reason)
+        return self.gap(now_ns, expected, got, reason)
+
+    def gap(self, now_ns: int, expected: str, got: str, reason: str) -> list[Event]:
+        """The same of a frame that is counted already."""
         if self._lost:
             return []
         self._lost, self._served = True, False

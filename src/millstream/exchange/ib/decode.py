@@ -110,7 +110,7 @@ class IBDecoder:
             events = (handler or self._market)(fields, received_ns)
         except _IMPOSSIBLE as error:
             counts.reject("a field is missing or has an impossible value", repr(error), raw)
-            events = []
+            events = self._unread(fields, received_ns)
         if handler is not None:
             _settle(counts, before)
         for account, _ in self._accounts:
@@ -192,6 +192,16 @@ class IBDecoder:
         topic.refused = ""
         topic.last_ns = now_ns
         return events
+
+    def _unread(self, fields: list[bytes], now_ns: int) -> list[Event]:
+        """A message was of no use: a book that it may have been of is not known any more."""
+        kind = fields[0]
+        depth = kind in (wire.DEPTH, wire.DEPTH_L2)
+        if not depth and (kind in wire.REQUEST_AT or kind in self._session_handlers):
+            return []
+        named = self._by_request.get(fields[2]) if depth and len(fields) > 2 else None
+        lost = [named] if named is not None else self._subscriptions.values()
+        return [event for one in lost for event in one.unread(now_ns)]
 
     def _other(self, request: int) -> Subscription | None:
         """The subscription of a request id that is not a present one, if it is a later one."""

@@ -17,7 +17,16 @@ Handler: TypeAlias = Callable[[list[bytes], int], list[Event]]
 class Subscription:
     """One pair of one public channel."""
 
-    __slots__ = ("channel", "generation", "handlers", "number", "pair", "restart", "topic")
+    __slots__ = (
+        "channel",
+        "generation",
+        "handlers",
+        "number",
+        "pair",
+        "restart",
+        "topic",
+        "unread",
+    )
 
     def __init__(
         self,
@@ -33,6 +42,7 @@ class Subscription:
         self.generation = 0
         self.topic = Topic(pair, channel)
         self.restart: Callable[[], None] = _nothing
+        self.unread: Callable[[int], list[Event]] = _no_events  # a frame of it was of no use
         self.handlers: dict[bytes, Handler]  # by the number of the message
         if channel is Channel.TICKER:
             ticker = PairTicker(pair, counts)
@@ -48,6 +58,7 @@ class Subscription:
         elif channel is Channel.BOOK:
             book = PairBook(pair, counts, lambda: want(self))
             self.restart = book.restart
+            self.unread = lambda now_ns: book.gap(now_ns, "", "", "a depth row could not be read")
             self.handlers = {
                 wire.DEPTH: _rows(book, 3),
                 wire.DEPTH_L2: _rows(book, 4),
@@ -119,3 +130,7 @@ def _settle(counts: FrameCounts, before: int) -> None:
 
 def _nothing() -> None:
     pass
+
+
+def _no_events(now_ns: int) -> list[Event]:
+    return []
