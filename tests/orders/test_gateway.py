@@ -1,9 +1,10 @@
 from decimal import Decimal
 
+import msgspec
 import pytest
 from tests.orders.sample import book, order, report, ticker, trade
 
-from millstream.model import MyOrder, OrderStatus
+from millstream.model import MyOrder, OrderStatus, OrderType, Side
 from millstream.orders import Gateway, Happened, MemoryStore, OrderReport, PaperSettings, PaperVenue
 from millstream.orders.sqlite import SqliteStore
 
@@ -106,7 +107,7 @@ def test_a_cancel_reaches_the_venue_and_its_answer_the_store(store, gateway):
     assert states(store)[-1] is S.CANCELED
     gateway.cancel(["a1"], 12)
     gateway.step(12)
-    assert len(states(store)) == 4
+    assert states(store) == [S.INTENT, S.SENT, S.WORKING, S.WORKING, S.CANCELED]
 
 
 def test_more_intents_than_a_page_are_all_sent(store, venue, gateway):
@@ -176,3 +177,115 @@ def test_a_report_on_somebody_elses_order_is_an_error_and_stores_nothing(store):
     gateway = Gateway(store, Confused(PaperSettings()))
     with pytest.raises(Exception, match="nobodys is not in the store"):
         gateway.step(1)
+
+
+def test_a_cancel_is_durable_before_the_venue_hears_of_it_and_asked_for_again_after_a_crash(store):
+    class Deaf(PaperVenue):
+        """Hears of cancels and forgets them; remembers what the store said then."""
+
+        heard = ()
+
+        def cancel(self, order_id, now_ns):
+            self.heard = (*self.heard, (order_id, store.get(order_id).cancel_wished))
+
+        def recover(self, orders):
+            return []
+
+    venue = Deaf(PaperSettings())
+    gateway = Gateway(store, venue)
+    gateway.start(0)
+    store.insert([order("a1", price="98")])
+    gateway.step(10)
+    gateway.cancel(["a1"], 11)
+    gateway.step(12)
+    assert venue.heard == (("a1", True),)
+    again = Deaf(PaperSettings())
+    Gateway(store, again).start(13)
+    assert again.heard == (("a1", True),)
+
+
+def test_a_cancel_that_another_process_wished_reaches_the_venue(store, gateway):
+    gateway.feed([ticker(1)], 1)
+    store.insert([order("a1", price="98"), order("a2", price="97")])
+    gateway.step(10)
+    store.apply([report("a2", H.CANCEL_WISHED)], 11)
+    gateway.step(12)
+    gateway.step(13)
+    assert (store.get("a1").status, store.get("a2").status) == (S.WORKING, S.CANCELED)
+
+
+def test_an_intent_that_waited_too_long_is_refused_with_its_age(store, venue):
+    store.insert([order("a1"), msgspec.structs.replace(order("a2"), received_ns=25 * 10**9)])
+    Gateway(store, venue).start(30 * 10**9)
+    assert [order_id for order_id, _ in venue.asked] == ["a2"]
+    assert store.get("a1").status is S.EXPIRED
+    assert "wished 30.0 s ago" in store.get("a1").reason
+
+
+def test_a_halted_gateway_lets_nothing_out_and_cancels_what_is_open(store, venue, gateway):
+    gateway.feed([ticker(1)], 1)
+    store.insert([order("a1", price="98")])
+    gateway.step(10)
+    store.insert([order("a2", price="98")])
+    gateway.halt("halted by anna: runaway", 11)
+    store.insert([order("a3", price="98")])
+    gateway.step(12)
+    assert [order_id for order_id, _ in venue.asked] == ["a1"]
+    assert [one.status for one in store.orders()] == [S.CANCELED] * 3
+    assert store.get("a3").reason == "halted by anna: runaway"
+    gateway.resume()
+    store.insert([order("a4", price="98")])
+    gateway.step(13)
+    assert store.get("a4").status is S.WORKING
+
+
+def test_an_amended_order_rests_at_its_new_price_with_what_is_left(store, gateway):
+    gateway.feed([book(1, [(99.0, 2.0)], [(101.0, 1.0)])], 1)
+    store.insert([order("a1", price="98", volume="3")])
+    gateway.step(10)
+    gateway.feed([trade(11, 97.0, 1.0)], 11)
+    gateway.amend("a1", Decimal("100"), Decimal("2"), 12)
+    gateway.step(12)
+    one = store.get("a1")
+    assert (one.price, one.volume, one.filled_volume) == (Decimal(100), Decimal(2), Decimal(1))
+    gateway.feed([trade(13, 99.5, 9.0)], 13)
+    assert store.get("a1").status is S.FILLED
+    assert len({one.trade_id for one in store.trades()}) == 2
+
+
+def test_an_amend_below_what_is_filled_is_refused_with_its_reason(store, gateway):
+    gateway.feed([book(1, [(99.0, 2.0)], [(101.0, 1.0)])], 1)
+    store.insert([order("a1", price="98", volume="3")])
+    gateway.step(10)
+    gateway.feed([trade(11, 97.0, 2.0)], 11)
+    gateway.amend("a1", None, Decimal("1"), 12)
+    gateway.step(12)
+    assert store.get("a1").reason == "amend refused: 2 is filled already"
+    assert store.get("a1").volume == Decimal(3)
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "quiet", "reached"),
+    [(Side.BUY, "105", 104.0, 105.0), (Side.SELL, "95", 96.0, 94.0)],
+)
+def test_a_stop_becomes_a_market_order_where_the_market_trades(
+    store, gateway, side, stop, quiet, reached
+):
+    gateway.feed([book(1, [(99.0, 2.0)], [(101.0, 2.0)])], 1)
+    one = order("a1", price=None, side=side)
+    store.insert([msgspec.structs.replace(one, type=OrderType.STOP, stop_price=Decimal(stop))])
+    gateway.step(10)
+    gateway.feed([trade(11, quiet, 1.0)], 11)
+    assert store.get("a1").status is S.WORKING
+    gateway.feed([trade(12, reached, 1.0)], 12)
+    assert store.get("a1").status is S.FILLED
+
+
+def test_a_stop_can_be_canceled(store, gateway):
+    one = order("a1", price=None)
+    store.insert([msgspec.structs.replace(one, type=OrderType.STOP, stop_price=Decimal(105))])
+    gateway.step(10)
+    gateway.cancel(["a1"], 11)
+    gateway.step(11)
+    gateway.feed([book(12, [(99.0, 2.0)], [(101.0, 2.0)]), trade(13, 106.0, 1.0)], 13)
+    assert (store.get("a1").status, store.get("a1").filled_volume) == (S.CANCELED, 0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.model import CurrencyPair
-from millstream.simulator.binance import (
+from millstream.simulator.binance.streams import (
     Session,
     exchange_info,
     is_futures,

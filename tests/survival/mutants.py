@@ -1,0 +1,53 @@
+"""Gateways and stores that are wrong on purpose: a harness that does not catch them is a defect."""
+
+from __future__ import annotations
+
+from millstream.model import OrderStatus
+from millstream.orders.gateway import Gateway
+from millstream.orders.sqlite import SqliteStore
+
+
+class BlindResend(Gateway):
+    """Sends what an earlier session may have sent, again."""
+
+    def start(self, now_ns):
+        for order in self._store.orders(open_only=True):
+            if order.status in (OrderStatus.SENT, OrderStatus.UNKNOWN):
+                self._venue.place(order, now_ns)
+        super().start(now_ns)
+
+
+class SendsFirst(Gateway):
+    """Sends before it has marked the order SENT."""
+
+    def _send(self, intents, now_ns):
+        for order in intents:
+            self._venue.place(order, now_ns)
+        super()._send([], now_ns)
+
+
+class IgnoresTheVenue(Gateway):
+    """Believes that what is in doubt never happened: a late fill is lost."""
+
+    def start(self, now_ns):
+        self._venue.recover = lambda orders: []
+        super().start(now_ns)
+
+
+GATEWAYS = {
+    "right": Gateway,
+    "blind-resend": BlindResend,
+    "sends-first": SendsFirst,
+    "ignores-the-venue": IgnoresTheVenue,
+}
+
+
+class Unsynced(SqliteStore):
+    """Acknowledges what is not on the disk yet."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self._writer.execute("PRAGMA synchronous = OFF")
+
+
+STORES = {"right": SqliteStore, "unsynced": Unsynced}
