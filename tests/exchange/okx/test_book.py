@@ -127,15 +127,15 @@ def test_a_book_is_served_only_while_every_frame_followed(steps):
 
 
 def test_a_book_does_not_go_back_in_time_when_another_connection_takes_over():
-    made = OkxDecoder([CurrencyPair.BTC_USDT], [Channel.BOOK])
-    made.feed(at(frames.whole(3), 1_000), 1)
-    (newest,) = made.feed(at(frames.book(3, 4, [("99", "5")]), 2_000), 2)
-    made.replaced()
-    assert made.feed(at(frames.whole(2), 500), 3) == []
-    assert made.feed(at(frames.book(2, 3), 1_000), 4) == []
-    (same,) = made.feed(at(frames.book(3, 4, [("99", "5")]), 2_000), 5)
+    books = made()
+    books.feed(at(frames.whole(3), 1_000), 1)
+    (newest,) = books.feed(at(frames.book(3, 4, [("99", "5")]), 2_000), 2)
+    books.replaced()
+    assert books.feed(at(frames.whole(2), 500), 3) == []
+    assert books.feed(at(frames.book(2, 3, [("98", "2")]), 1_000), 4) == []
+    (same,) = books.feed(at(frames.book(3, 4, [("99", "5")]), 2_000), 5)
     assert (same.bids, same.exchange_ns) == (newest.bids, newest.exchange_ns)
-    assert made.counts.accounted == made.counts.frames
+    assert books.counts.accounted == books.counts.frames
 
 
 def at(frame, time_ms):

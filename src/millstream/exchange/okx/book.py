@@ -4,6 +4,8 @@
     unsynced   whole book                                   Resynced, Book -> synced
     unsynced   changes                                      ignored
     synced     whole book                                   Book
+    synced     anything older than what was served before   applied, and served no more
+               another connection took over
     synced     changes that follow the last frame           Book; none when nothing changed
     synced     the last frame again                         ignored
     synced     any other changes, or a crossed book,        Gap -> unsynced; the pair is
@@ -49,10 +51,18 @@ class PairBook:
         self._last: int | None = None
         self._before: int | None = None  # what the last frame followed
         self._text: TextBook | None = None
+        self._served_ms = 0  # the venue's time of the last book served
+        self._not_before_ms = 0  # serve none of before this: its time would go back
 
     def restart(self) -> None:
         """A new connection: its first frame is the whole book."""
         self.synced = False
+        self._not_before_ms = 0
+
+    def replaced(self) -> None:
+        """Another connection takes over; its whole book is of when it was opened."""
+        if self.synced:
+            self._not_before_ms = self._served_ms
 
     def load(self, depth: Depth, text: TextDepth | None, received_ns: int) -> list[Event]:
         """The events of a whole book; text: when it has a checksum."""
@@ -63,6 +73,8 @@ class PairBook:
         if wrong:
             self._counts.ignore(f"a whole book, and {wrong}")
             return [self._gap(depth, received_ns, wrong)]
+        if self._is_old(depth):
+            return []
         event = self._serve(depth, received_ns)
         if self.synced:
             return [event]
@@ -96,15 +108,22 @@ class PairBook:
             counts.ignore(f"changes, and {wrong}")
             return [self._gap(depth, received_ns, wrong)]
         self._before, self._last = before, number
-        return [self._serve(depth, received_ns)]
+        return [] if self._is_old(depth) else [self._serve(depth, received_ns)]
 
     @property
     def wants_text(self) -> bool:
         """True while checksums are kept."""
         return self._text is not None
 
+    def _is_old(self, depth: Depth) -> bool:
+        if depth.ts >= self._not_before_ms:
+            return False
+        self._counts.ignore("a book older than one served before")
+        return True
+
     def _serve(self, depth: Depth, received_ns: int) -> Book:
         self._counts.books += 1
+        self._served_ms = depth.ts
         bids, asks = self._book.bids.top(self._depth), self._book.asks.top(self._depth)
         return Book(
             received_ns,
@@ -133,6 +152,7 @@ class PairBook:
 
     def _gap(self, depth: Depth, received_ns: int, reason: str) -> Gap:
         self.synced = False
+        self._not_before_ms = 0
         self._wanted.append(self.pair)
         self._counts.gaps += 1
         return Gap(

@@ -147,6 +147,8 @@ class MarketDecoder:
     def replaced(self) -> None:
         """The next frame comes from the new connection, which begins with whole books."""
         self.wants_replacement = False
+        for book in self._books.values():
+            book.replaced()
 
     # ---- what OKX's stream asks besides ---------------------------------------------------------
 
