@@ -2,7 +2,7 @@
 
 Three ways to lose something: the publisher's queue was full (a hole in a row), the publisher was
 started anew (another epoch), nobody was there (no beat). Each becomes an event of the stream.
-What was sent before the first beat of a publisher is no loss: nobody was subscribed yet.
+What a publisher sent before we were there is no loss; what one sent that began after us is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Sequences:
         self._silent_ns = silent_ns
         self._epoch = 0
         self._next: dict[Row, int] = {}
-        self._in_step = False  # a beat of this epoch has come: an unknown row begins at 1
+        self._began_ns = now_ns
+        self._in_step = False  # we know this epoch from its start: an unknown row begins at 1
         self._connected = False
         self._told_absent = False
         self._heard_ns = now_ns
@@ -95,7 +96,7 @@ class Sequences:
             return []
         before, self._epoch = self._epoch, epoch
         self._next.clear()
-        self._in_step = False
+        self._in_step = epoch > self._began_ns  # an epoch is the time when a publisher began
         if not before:
             return []
         reason = "the publisher was started anew; what it sent meanwhile is lost"
@@ -120,5 +121,6 @@ class Sequences:
         symbol = None if row == EVERY_PAIR else CurrencyPair.parse(row)
         return Gap(
             now_ns, self._exchange, self._channel, symbol, str(expected), str(got), missing,
-            f"{missing} events were lost on the bus: a queue was full",
+            f"{missing} events were lost on the bus: "
+            + ("a queue was full" if expected > 1 else "they were sent before the link was up"),
         )  # fmt: skip

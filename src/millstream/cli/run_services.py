@@ -113,6 +113,7 @@ def _log_to(path: Path | None) -> None:
     lines = logging.StreamHandler()
     lines.setFormatter(_OneLine(form, "%H:%M:%S"))
     root.addHandler(lines)
+    logging.getLogger("picows").setLevel(logging.WARNING)  # tells of every connection
     if path is not None:
         try:
             whole = logging.FileHandler(path)

@@ -4,7 +4,7 @@ A service has a queue for every channel, and one coroutine for each queue whose 
 What reaches a queue may come from an exchange's stream or from another process: it cannot tell.
 
     start   on_setup ─> commands ─> subscribers ─> streams ─> timers
-    stop    timers ─> streams ─> subscribers ─> what is queued ─> commands ─> on_stop
+    stop    timers ─> streams ─> subscribers ─> what is queued ─> on_stop ─> commands
 """
 
 from __future__ import annotations
@@ -123,7 +123,10 @@ class ServiceBase:
         return True
 
     def on_stop(self) -> Any:
-        """Called after everything else has stopped, if `on_setup` had said True."""
+        """Called when no event comes any more, if `on_setup` had said True.
+
+        Commands that it sends still leave.
+        """
 
     def on_ticker(self, ticker: Ticker) -> Any:
         """The best bid and ask of a pair changed."""
@@ -277,13 +280,12 @@ class ServiceBase:
         self._sources.clear()
         if was_running:
             await self._finish_queues()
+            await self._guarded("on_stop", self.on_stop, ())
         await _cancel([*self._once])
         if self.ipc_command is not None:
             await self.ipc_command.stop()
             await asyncio.sleep(0)  # on_command_failure hears of what was still open
         await _cancel([*self._consumers, *self._once])
-        if was_running:
-            await self._guarded("on_stop", self.on_stop, ())
         self.state = "stopped"
 
     def command_failed(self, failure: Any) -> None:
@@ -340,9 +342,10 @@ class ServiceBase:
         count = self.failures.count(where, error, time.monotonic_ns())
         if count:
             _log.error(
-                "service %s: %s failed%s: %s: %s; the event: %.500r",
+                "service %s: %s failed%s: %s: %s%s",
                 self.name, where, f" ({count} times)" if count > 1 else "",
-                type(error).__name__, error, event, exc_info=error,
+                type(error).__name__, error,
+                "" if event is None else f"; the event: {event!r:.500}", exc_info=error,
             )  # fmt: skip
         if self.on_error != "continue":
             self._end(f"{where} failed: {type(error).__name__}: {error}")
