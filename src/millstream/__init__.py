@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from millstream.errors import MillstreamError
 from millstream.model import (
     Action,
+    AmendOrder,
     Book,
     CancelAll,
     CancelOrder,
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Action",
+    "AmendOrder",
     "Book",
     "CancelAll",
     "CancelOrder",

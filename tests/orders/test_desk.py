@@ -6,6 +6,7 @@ import pytest
 from tests.orders.sample import book, filled, order, report, ticker, trade, wish
 
 from millstream.model import (
+    AmendOrder,
     CancelAll,
     CancelOrder,
     CurrencyPair,
@@ -144,3 +145,37 @@ def test_a_batch_is_taken_in_its_order(store):
 def test_what_is_no_order_wish_is_left_alone(store):
     assert desk(store).handle([Output(1, "quoter", LogLine("info", "hello"))], 7) == []
     assert store.revision == 0
+
+
+def amend(order_id="a1", robot="quoter", **more):
+    return Output(1, robot, AmendOrder(order_id, **more))
+
+
+def test_an_amend_is_judged_like_an_order_in_the_place_of_the_old_one(store):
+    one = desk(store, max_position_volume=Decimal(2))
+    one.handle([wish("a1", volume="1.5")], 7)
+    assert one.amends([amend(volume=Decimal(2))], 8) == [AmendOrder("a1", volume=Decimal(2))]
+    assert one.amends([amend(volume=Decimal(3))], 9) == []
+    assert store.get("a1").reason.startswith("amend refused: risk: the position could reach 3 BTC")
+    assert store.get("a1").status is S.INTENT
+
+
+def test_only_its_own_open_orders_can_be_amended(store):
+    one = desk(store)
+    one.handle([wish("a1")], 7)
+    assert one.amends([amend(robot="other"), amend("a9")], 8) == []
+    store.apply([report("a1", Happened.CANCELED)], 9)
+    assert one.amends([amend(price=Decimal(1))], 10) == []
+
+
+def test_a_robot_that_lost_too_much_may_only_reduce(store):
+    one = desk(store, max_drawdown=Decimal(50))
+    one.observe([ticker(1)])
+    one.handle([wish("a1", volume="10")], 7)
+    store.apply([filled("a1", volume="10")], 8)
+    one.handle([wish("a2")], 9)
+    assert store.get("a2").status is S.INTENT
+    one.observe([ticker(10, bid=89.0, ask=91.0)])
+    one.handle([wish("a3"), wish("a4", Side.SELL, "5")], 11)
+    assert "100.01 USDT below the best, the limit is 50" in store.get("a3").reason
+    assert store.get("a4").status is S.INTENT

@@ -260,7 +260,7 @@ def test_an_amend_below_what_is_filled_is_refused_with_its_reason(store, gateway
     gateway.feed([trade(11, 97.0, 2.0)], 11)
     gateway.amend("a1", None, Decimal("1"), 12)
     gateway.step(12)
-    assert store.get("a1").reason == "amend refused: 2 is filled already"
+    assert store.get("a1").reason == "amend refused: 2.0 is filled already"
     assert store.get("a1").volume == Decimal(3)
 
 

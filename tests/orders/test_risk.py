@@ -5,7 +5,7 @@ from tests.orders.sample import BTC, VENUE, order
 
 from millstream.model import CurrencyPair, OrderType, PlaceOrder, Side
 from millstream.orders import RiskBook, RiskLimits, RiskState
-from millstream.orders.risk import Approved, Refusal
+from millstream.orders.risk import Approved, Exposure, Refusal
 
 SECOND = 1_000_000_000
 
@@ -18,7 +18,8 @@ def wished(side=Side.BUY, volume="1", price: str | None = "100", **more) -> Plac
 
 def judge(book, wish, position="0", opened=(), price: str | None = "100", now_ns=0, robot="r"):
     reference = None if price is None else Decimal(price)
-    return book.judge(wish, robot, Decimal(position), opened, reference, now_ns)
+    stake = Exposure(Decimal(position), list(opened))
+    return book.judge(wish, robot, stake, reference, now_ns)
 
 
 def reason(answer):
@@ -158,3 +159,62 @@ def test_a_refused_order_does_not_count_towards_the_rate():
     book = RiskBook(RiskLimits(max_orders_per_second=1, max_order_notional=Decimal(100)))
     reason(judge(book, wished(price="101")))
     assert isinstance(judge(book, wished()), Approved)
+
+
+@pytest.mark.parametrize(
+    ("kind", "price", "stop", "words"),
+    [
+        (OrderType.STOP, None, None, "stop price is None"),
+        (OrderType.STOP, "5", "5", "has no price"),
+        (OrderType.STOP_LIMIT, "5", "NaN", "stop price is NaN"),
+        (OrderType.STOP_LIMIT, None, "5", "price of a limit order is None"),
+        (OrderType.LIMIT, "5", "5", "has no stop price"),
+        (OrderType.OTHER, "5", None, 'orders of the type "other" cannot be placed'),
+    ],
+)
+def test_a_stop_has_a_stop_price_and_nothing_else_has(kind, price, stop, words):
+    wish = PlaceOrder(
+        VENUE, BTC, Side.BUY, kind, Decimal(1), price and Decimal(price), order_id="a1",
+        stop_price=stop and Decimal(stop),
+    )  # fmt: skip
+    assert words in reason(judge(RiskBook(RiskLimits()), wish))
+
+
+def test_a_reduce_only_order_never_turns_a_position():
+    book = RiskBook(RiskLimits())
+    sell = wished(Side.SELL, "2", reduce_only=True)
+    assert isinstance(judge(book, sell, position="2"), Approved)
+    assert "could turn 1 into -1" in reason(judge(book, sell, position="1"))
+    assert "reducing only" in reason(judge(book, wished(reduce_only=True), position="1"))
+
+
+def test_a_price_beyond_the_collar_is_refused_on_the_side_that_takes():
+    book = RiskBook(RiskLimits(price_collar_bps=Decimal(500)))
+    assert isinstance(judge(book, wished(price="105")), Approved)
+    assert isinstance(judge(book, wished(price="1")), Approved)
+    assert isinstance(judge(book, wished(Side.SELL, price="900")), Approved)
+    assert "is 600 bps beyond the market's 100" in reason(judge(book, wished(price="106")))
+    assert "is 600 bps" in reason(judge(book, wished(Side.SELL, price="94")))
+    assert "cannot be held" in reason(judge(book, wished(price="1"), price=None))
+
+
+def test_beyond_the_drawdown_there_are_only_ways_out():
+    book = RiskBook(RiskLimits(max_drawdown=Decimal(50)))
+    lost = Exposure(Decimal(1), [], Decimal(51))
+    answer = book.judge(wished(), "r", lost, Decimal(100), 0)
+    assert "51 USDT below the best, the limit is 50" in reason(answer)
+    assert isinstance(book.judge(wished(Side.SELL), "r", lost, Decimal(100), 0), Approved)
+
+
+def test_the_account_has_limits_of_its_own():
+    book = RiskBook(RiskLimits(), account=RiskLimits(max_position_volume=Decimal(3)))
+    own, everybody = Exposure(Decimal(0), []), Exposure(Decimal("2.5"), [])
+    answer = book.judge(wished(), "r", own, Decimal(100), 0, everybody)
+    assert "of the account: the position could reach 3.5 BTC long" in reason(answer)
+
+
+def test_the_rate_of_the_account_counts_every_robot():
+    book = RiskBook(RiskLimits(), account=RiskLimits(max_orders_per_second=2))
+    assert isinstance(judge(book, wished(), robot="a"), Approved)
+    assert isinstance(judge(book, wished(), robot="b"), Approved)
+    assert "of the account: 2 orders within one second" in reason(judge(book, wished(), robot="c"))

@@ -5,6 +5,7 @@ Floor 0: imports nothing of Millstream but `errors`.
 
 from millstream.model.actions import (
     Action,
+    AmendOrder,
     CancelAll,
     CancelOrder,
     Checkpoint,
@@ -61,6 +62,7 @@ from millstream.model.pairs import CurrencyPair
 
 __all__ = [
     "Action",
+    "AmendOrder",
     "AnyEvent",
     "Book",
     "CancelAll",

@@ -44,6 +44,17 @@ class CancelAll(Message, frozen=True, tag=tag("cancel_all.1")):
     symbol: CurrencyPair | None = None
 
 
+class AmendOrder(Message, frozen=True, tag=tag("amend_order.1")):
+    """A wish for another price or volume of one own open order; None: as it is.
+
+    A venue that refuses leaves the order as it was, and its `reason` says so.
+    """
+
+    order_id: str
+    price: Decimal | None = None
+    volume: Decimal | None = None  # the whole, with what is filled; in base currency
+
+
 class SetTimer(Message, frozen=True, tag=tag("set_timer.1")):
     """A wish for `Timer` events by this name: after `interval_ns`, then again if `repeat`."""
 
@@ -78,7 +89,7 @@ class RobotFailed(Message, frozen=True, tag=tag("robot_failed.1")):
     error: str  # "ZeroDivisionError: division by zero"
 
 
-OrderAction: TypeAlias = PlaceOrder | CancelOrder | CancelAll
+OrderAction: TypeAlias = PlaceOrder | CancelOrder | CancelAll | AmendOrder
 FrameAction: TypeAlias = PublishFrame | PublishWhitelist
 Action: TypeAlias = OrderAction | FrameAction | SetTimer | StopTimer | LogLine
 OutputBody: TypeAlias = Action | Checkpoint | RobotFailed

@@ -46,6 +46,7 @@ TAGS: Final[dict[str, int]] = {
     "robot_failed.1": 47,
     "publish_frame.1": 48,
     "publish_whitelist.1": 49,
+    "amend_order.1": 50,
     # what wraps them
     "output.1": 60,
 }

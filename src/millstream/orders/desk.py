@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from millstream.model import (
+    AmendOrder,
     Book,
     CancelAll,
     CancelOrder,
@@ -16,14 +17,16 @@ from millstream.model import (
     Event,
     Exchange,
     MyOrder,
+    MyTrade,
     OrderStatus,
     Output,
     PlaceOrder,
     Ticker,
     Trade,
 )
-from millstream.orders.machine import is_open
-from millstream.orders.risk import Approved, Refusal, RiskBook
+from millstream.orders.equity import Equity
+from millstream.orders.machine import Happened, OrderReport, is_open
+from millstream.orders.risk import Approved, Exposure, Refusal, RiskBook, RiskState
 from millstream.orders.store import OrderStore
 
 __all__ = ["OrderDesk"]
@@ -39,6 +42,8 @@ class OrderDesk:
     def __init__(self, store: OrderStore, risk: RiskBook) -> None:
         self._store = store
         self._risk = risk
+        self._equity = Equity()
+        self._after = 0  # the last revision that is in it
         self._quotes: dict[tuple[Exchange, CurrencyPair], Ticker | Trade | Book] = {}
 
     def observe(self, events: Iterable[Event]) -> None:
@@ -60,7 +65,7 @@ class OrderDesk:
         for output in outputs:
             robot, wish = output.robot, output.body
             if not isinstance(wish, PlaceOrder | CancelOrder | CancelAll):
-                continue
+                continue  # an amend is judged by `judge_amend`, once its order is stored
             if robot not in opened:
                 opened[robot] = self._store.orders(robot, open_only=True)
             if isinstance(wish, PlaceOrder):
@@ -82,6 +87,45 @@ class OrderDesk:
             self._store.insert(list(batch.values()))
         return list(cancels)
 
+    def amends(self, outputs: Sequence[Output], now_ns: int) -> list[AmendOrder]:
+        """The wishes to amend that may leave; a refused one is told by its order's reason.
+
+        Judged like a new order in the place of the old one.
+        """
+        allowed: list[AmendOrder] = []
+        for output in outputs:
+            wish = output.body
+            if not isinstance(wish, AmendOrder):
+                continue
+            order = self._store.get(wish.order_id)
+            if order is None or order.robot != output.robot or not is_open(order):
+                _log.info("%s: order %s is not open or not its own", output.robot, wish.order_id)
+                continue
+            answer = self._judge_amend(order, wish, now_ns)
+            if isinstance(answer, Refusal):
+                why = f"amend refused: {answer.reason}"
+                note = OrderReport(wish.order_id, Happened.NOTED, reason=why)
+                self._store.apply([note], now_ns)
+            else:
+                allowed.append(wish)
+        return allowed
+
+    def set_state(self, state: RiskState) -> None:
+        """What may leave at all from now on."""
+        self._risk.state = state
+
+    def _judge_amend(self, order: MyOrder, wish: AmendOrder, now_ns: int) -> Approved | Refusal:
+        volume = (order.volume if wish.volume is None else wish.volume) - order.filled_volume
+        as_new = PlaceOrder(
+            order.exchange, order.symbol, order.side, order.type, volume,
+            order.price if wish.price is None else wish.price,
+            order.time_in_force, order.post_only, order.order_id,
+            order.stop_price, order.reduce_only,
+        )  # fmt: skip
+        opened = self._store.orders(order.robot, open_only=True)
+        others = [one for one in opened if one.order_id != order.order_id]
+        return self._judge(as_new, order.robot, others, (), now_ns)
+
     def _judged(
         self,
         robot: str,
@@ -97,12 +141,52 @@ class OrderDesk:
         if wish.order_id in batch or self._store.get(wish.order_id) is not None:
             _log.info("%s: order %s is stored already, ignored", robot, wish.order_id)
             return None
-        position = self._store.position(robot, wish.exchange, wish.symbol)
-        price = self._reference_price(wish.exchange, wish.symbol)
-        answer = self._risk.judge(wish, robot, position, opened, price, now_ns)
+        answer = self._judge(wish, robot, opened, list(batch.values()), now_ns)
         if isinstance(answer, Refusal):
             return _rejected(wish, robot, answer, now_ns)
         return _intent(answer, now_ns)
+
+    def _judge(
+        self,
+        wish: PlaceOrder,
+        robot: str,
+        opened: Sequence[MyOrder],
+        unsaved: Sequence[MyOrder],
+        now_ns: int,
+    ) -> Approved | Refusal:
+        """The limits' answer; unsaved: orders of this batch, of any robot."""
+        price = self._reference_price(wish.exchange, wish.symbol)
+        own_loss, whole_loss = self._drawdowns(robot, wish, price)
+        stored = self._store.orders(open_only=True)
+        others = [order for order in stored if order.order_id != wish.order_id]
+        everybody = [*others, *filter(is_open, unsaved)]
+        return self._risk.judge(
+            wish,
+            robot,
+            Exposure(self._position(robot, wish), opened, own_loss),
+            price,
+            now_ns,
+            Exposure(self._position(None, wish), everybody, whole_loss),
+        )
+
+    def _position(self, robot: str | None, wish: PlaceOrder) -> Decimal:
+        return self._store.position(robot, wish.exchange, wish.symbol)
+
+    def _drawdowns(
+        self, robot: str, wish: PlaceOrder, price: Decimal | None
+    ) -> tuple[Decimal, Decimal]:
+        """How far the robot, and all together, are below their best."""
+        if not self._risk.wants_drawdown:
+            return Decimal(0), Decimal(0)
+        while changes := self._store.changes(self._after):
+            self._after = changes[-1].revision
+            for change in changes:
+                if isinstance(change, MyTrade):
+                    self._equity.book(change)
+        if price is not None:
+            self._equity.mark(wish.exchange, wish.symbol, price)
+        quote = wish.symbol.quote
+        return self._equity.drawdown(robot, quote), self._equity.drawdown(None, quote)
 
     def _reference_price(self, exchange: Exchange, symbol: CurrencyPair) -> Decimal | None:
         quote = self._quotes.get((exchange, symbol))
@@ -139,6 +223,8 @@ def _order(wish: PlaceOrder, robot: str, status: OrderStatus, reason: str, now_n
         post_only=wish.post_only,
         price=wish.price,
         volume=wish.volume,
+        stop_price=wish.stop_price,
+        reduce_only=wish.reduce_only,
         status=status,
         filled_volume=Decimal(0),
         average_price=None,

@@ -27,9 +27,14 @@ class PaperSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency_ns: int = 0
 
 
+class _Amend(msgspec.Struct, frozen=True):
+    price: Decimal | None
+    volume: Decimal | None
+
+
 class _Request(msgspec.Struct, frozen=True):
     effective_ns: int
-    order: MyOrder | None  # None: a cancel
+    about: MyOrder | _Amend | None  # a new order, an amend; None: a cancel
     order_id: str
 
 
@@ -48,6 +53,12 @@ class PaperVenue:
     def cancel(self, order_id: str, now_ns: int) -> None:
         """Ask to cancel; an order that is gone when this takes effect is left alone."""
         self._request(None, order_id, now_ns)
+
+    def amend(
+        self, order_id: str, price: Decimal | None, volume: Decimal | None, now_ns: int
+    ) -> None:
+        """Ask for another price or volume; an order that is gone by then is left alone."""
+        self._request(_Amend(price, volume), order_id, now_ns)
 
     def feed(self, event: Event) -> list[OrderReport]:
         """What a market event, and the time it shows, bring about."""
@@ -78,12 +89,19 @@ class PaperVenue:
         reports: list[OrderReport] = []
         while self._requests and self._requests[0].effective_ns <= now_ns:
             request = self._requests.popleft()
-            if request.order is not None:
-                market = self._market(request.order)
-                reports += market.arrive(request.order, request.effective_ns)
+            reports += self._take_effect(request)
+        return reports
+
+    def _take_effect(self, request: _Request) -> list[OrderReport]:
+        about, when_ns = request.about, request.effective_ns
+        if isinstance(about, MyOrder):
+            return self._market(about).arrive(about, when_ns)
+        reports: list[OrderReport] = []
+        for market in self._markets.values():
+            if about is None:
+                reports += market.cancel(request.order_id, when_ns)
             else:
-                for market in self._markets.values():
-                    reports += market.cancel(request.order_id, request.effective_ns)
+                reports += market.amend(request.order_id, about.price, about.volume, when_ns)
         return reports
 
     def recover(self, orders: Sequence[MyOrder]) -> list[OrderReport]:
@@ -93,11 +111,11 @@ class PaperVenue:
             for order in orders
         ]
 
-    def _request(self, order: MyOrder | None, order_id: str, now_ns: int) -> None:
+    def _request(self, about: MyOrder | _Amend | None, order_id: str, now_ns: int) -> None:
         effective_ns = now_ns + self._settings.latency_ns
         if self._requests:  # a clock that was set back must not let one request overtake another
             effective_ns = max(effective_ns, self._requests[-1].effective_ns)
-        self._requests.append(_Request(effective_ns, order, order_id))
+        self._requests.append(_Request(effective_ns, about, order_id))
 
     def _market(self, about: Ticker | Trade | Book | MyOrder) -> PaperMarket:
         key = (about.exchange, about.symbol)

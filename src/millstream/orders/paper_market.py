@@ -12,6 +12,8 @@ from decimal import Decimal
 from math import inf
 from typing import Final
 
+from msgspec.structs import replace
+
 from millstream.model import (
     Book,
     Liquidity,
@@ -29,6 +31,10 @@ __all__ = ["PaperMarket"]
 
 _NOTHING: Final = Decimal(0)
 _BPS: Final = Decimal(10_000)
+_WITHOUT_STOP: Final = {
+    OrderType.STOP: OrderType.MARKET,
+    OrderType.STOP_LIMIT: OrderType.LIMIT,
+}
 
 
 class _Live:
@@ -59,11 +65,56 @@ class PaperMarket:
         self._fee_bps = {Liquidity.MAKER: maker_fee_bps, Liquidity.TAKER: taker_fee_bps}
         self._taken: dict[tuple[Side, Decimal], Decimal] = {}
         self._resting: dict[Side, list[_Live]] = {Side.BUY: [], Side.SELL: []}
+        self._stops: list[MyOrder] = []  # not orders of the market yet
         self.busy = False  # something rests or was taken: quotes and trades concern us
 
     def arrive(self, order: MyOrder, now_ns: int) -> list[OrderReport]:
         """What becomes of an order that reaches the venue now."""
         live = _Live(order, now_ns)
+        if order.type in _WITHOUT_STOP:
+            self._stops.append(order)
+            self._note_busy()
+            return [self._report(live, Happened.ACCEPTED, now_ns)]
+        return self._enter(live, now_ns)
+
+    def amend(
+        self, order_id: str, price: Decimal | None, volume: Decimal | None, now_ns: int
+    ) -> list[OrderReport]:
+        """Give a resting order another price or volume; it goes to the end of its queue."""
+        for resting in self._resting.values():
+            for live in resting:
+                if live.order.order_id == order_id:
+                    return self._amend(resting, live, price, volume, now_ns)
+        return []
+
+    def _amend(
+        self,
+        resting: list[_Live],
+        live: _Live,
+        price: Decimal | None,
+        volume: Decimal | None,
+        now_ns: int,
+    ) -> list[OrderReport]:
+        old = live.order
+        filled = old.volume - live.open_volume
+        whole = old.volume if volume is None else volume
+        if whole <= filled:
+            why = f"amend refused: {filled:f} is filled already"
+            return [self._report(live, Happened.NOTED, now_ns, why)]
+        order = replace(old, price=price or old.price, volume=whole)
+        if order.post_only and self._levels(order):
+            why = "amend refused: post-only order would take"
+            return [self._report(live, Happened.NOTED, now_ns, why)]
+        resting.remove(live)
+        live.order, live.open_volume = order, whole - filled
+        live.limit = float(order.price) if order.price is not None else 0.0
+        live.rested_ns, live.queue_ahead = now_ns, None
+        amended = self._report(live, Happened.AMENDED, now_ns)
+        amended = replace(amended, price=order.price, volume=whole)
+        return [amended, *self._enter(live, now_ns)]
+
+    def _enter(self, live: _Live, now_ns: int) -> list[OrderReport]:
+        order = live.order
         levels = self._levels(order)
         if order.type is OrderType.MARKET and self.ticker is None and self.book is None:
             return [self._report(live, Happened.REJECTED, now_ns, "no price is known yet")]
@@ -94,6 +145,12 @@ class PaperMarket:
 
     def cancel(self, order_id: str, now_ns: int) -> list[OrderReport]:
         """Take a resting order out; nothing happens when it does not rest here."""
+        for stop in self._stops:
+            if stop.order_id == order_id:
+                self._stops.remove(stop)
+                self._note_busy()
+                live = _Live(stop, now_ns)
+                return [self._report(live, Happened.CANCELED, now_ns, "canceled by request")]
         for resting in self._resting.values():
             for live in resting:
                 if live.order.order_id == order_id:
@@ -117,7 +174,7 @@ class PaperMarket:
 
     def traded(self, event: Trade) -> list[OrderReport]:
         """What a public trade fills of the resting orders, all of them sharing its volume."""
-        reports: list[OrderReport] = []
+        reports = self._triggered(event) if self._stops else []
         if not 0 < event.volume < inf:
             return reports
         left = _exact(event.volume)
@@ -146,8 +203,19 @@ class PaperMarket:
             self._note_busy()
         return reports
 
+    def _triggered(self, event: Trade) -> list[OrderReport]:
+        """What becomes of the stops that this trade has reached."""
+        reached = [stop for stop in self._stops if _reaches(event.price, stop)]
+        self._stops = [stop for stop in self._stops if stop not in reached]
+        reports: list[OrderReport] = []
+        for stop in reached:
+            order = replace(stop, type=_WITHOUT_STOP[stop.type])
+            reports += self._enter(_Live(order, event.received_ns), event.received_ns)
+        return reports
+
     def _note_busy(self) -> None:
-        self.busy = bool(self._taken or self._resting[Side.BUY] or self._resting[Side.SELL])
+        resting = self._resting
+        self.busy = bool(self._taken or resting[Side.BUY] or resting[Side.SELL] or self._stops)
 
     def _quotes(self, side: Side) -> Levels:
         """One side of the market: of the book, unless the ticker is newer."""
@@ -213,6 +281,11 @@ class PaperMarket:
     ) -> OrderReport:
         order_id = live.order.order_id
         return OrderReport(order_id, happened, f"paper-{order_id}", fill, reason, when_ns)
+
+
+def _reaches(price: float, stop: MyOrder) -> bool:
+    """Whether a trade at this price triggers a stop: at it or beyond, the way the order goes."""
+    return stop.stop_price is not None and (price - float(stop.stop_price)) * stop.side.sign >= 0
 
 
 def _priority(live: _Live) -> float:

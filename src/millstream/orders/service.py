@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from millstream.errors import BadMessage
-from millstream.model import Event, OrderAction, Output
+from millstream.model import AmendOrder, Event, OrderAction, Output
 from millstream.model.codec import decode_events, decode_outputs
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
@@ -106,11 +106,15 @@ class _Turn:
             except BadMessage as error:
                 _log.error("the orders thread ignores a message: %s", error)
         cancels: list[str] = []
+        amends: list[AmendOrder] = []
         if any(isinstance(wish.body, OrderAction) for wish in wishes):
             self._journal_sync()  # durable before visible
             cancels = self._desk.handle(wishes, self._clock_ns())
+            amends = self._desk.amends(wishes, self._clock_ns())
         now_ns = self._clock_ns()
         self._gateway.step(now_ns)
+        for amend in amends:
+            self._gateway.amend(amend.order_id, amend.price, amend.volume, now_ns)
         self._gateway.cancel(cancels, now_ns)
 
     def _feed(self, events: Sequence[Event]) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from millstream.errors import ConfigError, RobotError
 from millstream.model import (
     Action,
+    AmendOrder,
     AnyEvent,
     Book,
     CancelAll,
@@ -91,7 +92,7 @@ _CALLBACKS: dict[type[Event], str] = {
     Control: "on_control",
 }
 _ACTIONS = (
-    PlaceOrder, CancelOrder, CancelAll, SetTimer, StopTimer, LogLine,
+    PlaceOrder, CancelOrder, CancelAll, AmendOrder, SetTimer, StopTimer, LogLine,
     PublishFrame, PublishWhitelist,
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from millstream.errors import BadMessage
 from millstream.model import (
+    AmendOrder,
     AnyEvent,
     CancelAll,
     CancelOrder,
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_MS = 1_000
 CONTROL_WAIT_MS = 50
-_WISHES = (PlaceOrder, CancelOrder, CancelAll)
+_WISHES = (PlaceOrder, CancelOrder, CancelAll, AmendOrder)
 _FRAMES = (PublishFrame, PublishWhitelist)
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 

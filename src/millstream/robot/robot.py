@@ -12,6 +12,7 @@ import msgspec
 from millstream.durations import parse_duration
 from millstream.model import (
     Action,
+    AmendOrder,
     Book,
     CancelAll,
     CancelOrder,
@@ -144,25 +145,51 @@ class Robot:
         market: Market | None = None,
         post_only: bool = False,
         time_in_force: TimeInForce = TimeInForce.GTC,
+        stop_price: Decimal | None = None,
+        reduce_only: bool = False,
     ) -> PlaceOrder:
-        """A limit order whose id is known at once. `market`: default the first one."""
+        """A limit order whose id is known at once. `market`: default the first one.
+
+        stop_price: it becomes a limit order only when the market trades there.
+        """
         at = market or self.market
+        kind = OrderType.LIMIT if stop_price is None else OrderType.STOP_LIMIT
         return PlaceOrder(
-            at.exchange, at.symbol, side, OrderType.LIMIT, volume, price,
-            time_in_force, post_only, self._moment.next_order_id(),
+            at.exchange, at.symbol, side, kind, volume, price,
+            time_in_force, post_only, self._moment.next_order_id(), stop_price, reduce_only,
         )  # fmt: skip
 
-    def at_market(self, side: Side, volume: Decimal, *, market: Market | None = None) -> PlaceOrder:
-        """A market order whose id is known at once. `market`: default the first one."""
+    def at_market(
+        self,
+        side: Side,
+        volume: Decimal,
+        *,
+        market: Market | None = None,
+        stop_price: Decimal | None = None,
+        reduce_only: bool = False,
+    ) -> PlaceOrder:
+        """A market order whose id is known at once. `market`: default the first one.
+
+        stop_price: it becomes a market order only when the market trades there.
+        """
         at = market or self.market
+        kind = OrderType.MARKET if stop_price is None else OrderType.STOP
         return PlaceOrder(
-            at.exchange, at.symbol, side, OrderType.MARKET, volume,
+            at.exchange, at.symbol, side, kind, volume,
             order_id=self._moment.next_order_id(),
+            stop_price=stop_price,
+            reduce_only=reduce_only,
         )  # fmt: skip
 
     def cancel(self, order_id: str) -> CancelOrder:
         """The wish to cancel one order."""
         return CancelOrder(order_id)
+
+    def amend(
+        self, order_id: str, *, price: Decimal | None = None, volume: Decimal | None = None
+    ) -> AmendOrder:
+        """The wish for another price or volume of one order; None: as it is."""
+        return AmendOrder(order_id, price, volume)
 
     def cancel_all(self) -> CancelAll:
         """The wish to cancel every open order of this robot."""
