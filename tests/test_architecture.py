@@ -51,6 +51,7 @@ TOUCH_THE_WORLD = {
     "exchange/ib/session.py": "a live connection",
     "exchange/ib/link.py": "a live connection",
     "exchange/ib/times.py": "reads the system's time zones",
+    "exchange/ended_orders.py": "timers of a live connection",
     "exchange/resubscribe.py": "timers of a live connection",
     "exchange/kraken/stream.py": "a live connection, and the time as a nonce",
     "exchange/live.py": "a live connection",

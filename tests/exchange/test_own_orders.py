@@ -197,3 +197,13 @@ def test_whatever_comes_fills_never_fall_and_ends_are_final(reports):
     assert fills == sorted(fills)
     ended = [own_orders._RANKS[order.status] for order in told]
     assert ended == sorted(ended)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.CANCELED, None])
+def test_a_cancel_that_comes_after_the_last_fill_tells_nothing(status):
+    orders = made()
+    orders.order(1, "v1", **WHOLE)
+    filled = orders.order(2, "v1", status=OrderStatus.FILLED, filled_volume=D("2.00"))
+    assert orders.order(3, "v1", status=status, reason="cancelled_by_user") is None
+    assert orders.known("v1") == filled
+    assert filled.reason == ""

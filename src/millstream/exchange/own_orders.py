@@ -130,6 +130,8 @@ class OwnOrders:
             "reason": reason,
         }
         old = 0 < updated_ns < known.updated_ns
+        if known.status is OrderStatus.FILLED and status is not OrderStatus.FILLED:
+            news["reason"] = None  # of a cancel that came too late: it is not this order's end
         for name, value in news.items():
             if value is not None and (not old or getattr(known, name) is None):
                 setattr(known, name, value)
@@ -187,6 +189,10 @@ class OwnOrders:
             )
         told = [known.told for known in self._orders.values() if not known.ended]
         return MyOrderBatch(received_ns, self._exchange, tuple(one for one in told if one))
+
+    def open_orders(self) -> list[MyOrder]:
+        """The orders that are open as far as is known, as they were last given out."""
+        return [known.told for known in self._orders.values() if known.told and not known.ended]
 
     def known(self, venue_id: str) -> MyOrder | None:
         """The order as it was last given out; None when it never was."""

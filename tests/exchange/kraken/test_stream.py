@@ -6,6 +6,7 @@ import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 from tests.exchange.kraken import frames
@@ -15,7 +16,16 @@ from tests.stream.loopback import drain, until, venue
 
 from millstream.errors import ConfigError
 from millstream.exchange import get_exchange_stream
-from millstream.model import Book, Channel, Connected, CurrencyPair, Gap, Refused, Resynced
+from millstream.model import (
+    Book,
+    Channel,
+    Connected,
+    CurrencyPair,
+    Gap,
+    OrderStatus,
+    Refused,
+    Resynced,
+)
 
 SECRET = base64.b64encode(b"a secret of some bytes").decode()
 QUICK = {"first_delay_s": 0.01, "longest_delay_s": 0.02}
@@ -29,18 +39,23 @@ class Everything:
 
 
 @contextmanager
-def tokens(answer):
-    """Kraken's REST: `answer(number, nonce)` gives the JSON of each token request."""
+def tokens(answer, orders=None):
+    """Kraken's REST: `answer(number)` gives the JSON of each token, `orders(ids)` of orders."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            assert self.path == "/0/private/GetWebSocketsToken"
+            form = parse_qs(body)
             assert self.headers["API-Key"] == "KEY"
             assert len(base64.b64decode(self.headers["API-Sign"])) == 64
-            asked.append(int(body.removeprefix("nonce=")))
-            said = json.dumps(answer(len(asked))).encode()
+            asked.append(int(form["nonce"][0]))
+            if self.path == "/0/private/QueryOrders":
+                said = orders(form["txid"][0].split(","))
+            else:
+                assert self.path == "/0/private/GetWebSocketsToken"
+                said = answer(len(asked))
+            said = json.dumps(said).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
@@ -222,3 +237,73 @@ def test_a_misspelt_pair_is_refused_by_name_while_the_others_go_on():
 def test_a_private_channel_without_a_key_is_refused_before_anything_is_connected():
     with pytest.raises(ConfigError, match="api_key"):
         get_exchange_stream("kraken", ["btc/usd"], ["my_order"])
+
+
+class Reconnected:
+    """One open order at the first connect, none at the next: it ended in between."""
+
+    def __init__(self):
+        self.snapshots = [[OPEN], []]
+
+    def __call__(self, client, message):
+        if message["method"] == "subscribe":
+            client.send(frames.acknowledgement("executions", ""))
+            reports = self.snapshots.pop(0) if self.snapshots else []
+            client.send(frames.executions(1, *reports, kind="snapshot"))
+
+
+@pytest.mark.parametrize(
+    ("status", "filled", "ended"),
+    [
+        ("closed", "0.00500000", OrderStatus.FILLED),
+        ("canceled", "0.00200000", OrderStatus.CANCELED),
+        ("expired", "0", OrderStatus.EXPIRED),
+    ],
+)
+def test_an_order_that_ended_while_we_were_away_is_told_of_by_rest(status, filled, ended):
+    asked = []
+
+    def orders(venue_ids):
+        asked.append(venue_ids)
+        told = {
+            "status": status,
+            "vol_exec": filled,
+            "price": "26500.0",
+            "reason": "User requested",
+        }
+        if len(asked) == 1:
+            told["status"] = "open"  # REST lags behind the stream
+        return {"error": [], "result": dict.fromkeys(venue_ids, told)}
+
+    async def body(stream, observer, server):
+        before = await observer.my_order_queue.get()
+        assert before.status is OrderStatus.WORKING
+        server.clients[0].transport.disconnect(False)
+        after = await observer.my_order_queue.get()
+        assert (after.status, str(after.filled_volume)) == (ended, filled)
+        assert (after.venue_id, after.volume, after.side) == (
+            *(before.venue_id, before.volume, before.side),
+        )
+        assert asked == [[before.venue_id]] * 2
+        assert observer.my_order_queue.empty()
+
+    with tokens(token, orders) as (host, _):
+        run(body, Reconnected(), ["my_order"], keys=KEYS, rest_host=host)
+
+
+def test_an_end_that_rest_does_not_tell_is_a_gap_until_it_does():
+    answers = [{"error": ["EService:Unavailable"]}]
+
+    def orders(venue_ids):
+        told = {"status": "canceled", "vol_exec": "0", "price": "0", "reason": None}
+        return answers.pop() if answers else {"error": [], "result": {venue_ids[0]: told}}
+
+    async def body(stream, observer, server):
+        await observer.my_order_queue.get()
+        server.clients[0].transport.disconnect(False)
+        assert (await observer.my_order_queue.get()).status is OrderStatus.CANCELED
+        gaps = [one for one in drain(observer.health_queue) if type(one) is Gap]
+        assert ["EService:Unavailable" in gap.reason for gap in gaps] == [True]
+
+    with tokens(token, orders) as (host, _):
+        run(body, Reconnected(), ["my_order"], keys=KEYS, rest_host=host)

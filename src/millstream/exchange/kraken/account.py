@@ -2,17 +2,19 @@
 
 Frames are numbered one by one on each connection. After a hole the channel is to be subscribed
 anew: its snapshot holds every open order. A fill is told once, however often a snapshot repeats it.
+Orders that a snapshot has no more ended unseen: REST says how, and its answer goes to `ended`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from millstream.exchange.decoding import FrameCounts
 from millstream.exchange.kraken import wire
 from millstream.exchange.kraken.times import nanoseconds
 from millstream.exchange.own_orders import OwnOrders
+from millstream.exchange.vanished import Vanished
 from millstream.model import (
     Channel,
     CurrencyPair,
@@ -42,6 +44,11 @@ STATUS = {
     "expired": OrderStatus.EXPIRED,
     "rejected": OrderStatus.REJECTED,
 }
+ENDS = {
+    "closed": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "expired": OrderStatus.EXPIRED,
+}
 OPEN = (OrderStatus.WORKING, OrderStatus.PARTIAL)
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 TYPES = {
@@ -68,6 +75,7 @@ class Account:
         self._channel = next((one for one in channels if one.private), Channel.MY_ORDER)
         self._counts, self._wanted = counts, wanted  # wanted: None is the account
         self._own = OwnOrders(_KRAKEN)
+        self._vanished = Vanished(self._own)
         self._expected = -1  # the number that should come; -1: any
         self._lost = False  # something is missing, and no snapshot has come since
 
@@ -99,6 +107,26 @@ class Account:
             events += self._snapshot(frame, in_snapshot, received_ns)
         return events
 
+    @property
+    def vanished(self) -> list[str]:
+        """The venue's ids of orders that ended, nobody knows how."""
+        return list(self._vanished.orders)
+
+    def ended(self, told: Mapping[str, wire.RestOrder], received_ns: int) -> list[Event]:
+        """The events of what REST says of them; one that it calls open still is asked for again."""
+        events: list[Event] = []
+        for venue_id, order in told.items():
+            status = ENDS.get(order.status)
+            if status is None:
+                continue
+            average, reason = order.price or None, order.reason or ""
+            changed = self._vanished.ended(
+                received_ns, venue_id, status, order.vol_exec, average, reason
+            )
+            if changed is not None:
+                events.append(changed)
+        return events
+
     def lose(self, received_ns: int, expected: str, got: str, missing: int, reason: str) -> Gap:
         """What is known may lack something until the next snapshot."""
         self._lost = True
@@ -125,6 +153,8 @@ class Account:
             return events  # of fills only: it says nothing of open orders
         known = (self._own.known(order_id) for order_id in order_ids)
         orders = [order for order in known if order is not None and order.status in OPEN]
+        if Channel.MY_ORDER in self._channels:
+            self._vanished.listed(order_ids)
         batch = self._own.batch(received_ns, orders)
         if Channel.MY_ORDER_BATCH in self._channels:
             events.append(batch)

@@ -1,5 +1,6 @@
 """Kraken spot, live: a connection per channel to websocket v2.
 
+Orders that ended while there was no connection are missing in the next snapshot: REST says how.
 A private connection begins with a token that REST gives, a new one each time: tokens die when the
 venue is renewed. One key has one nonce, so that tokens of one key are fetched one after another.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,22 +18,24 @@ import msgspec
 from millstream.errors import LoginRefused, StreamError
 from millstream.exchange.credentials import Credentials, key_lock
 from millstream.exchange.decoding import Decoder
+from millstream.exchange.ended_orders import EndedOrders
 from millstream.exchange.kraken import auth, wire
 from millstream.exchange.kraken.decode import KrakenDecoder
 from millstream.exchange.live import VenueSettings, VenueStream
 from millstream.exchange.resubscribe import Resubscriber
-from millstream.model import Channel, CurrencyPair, Event, Resynced
+from millstream.model import Channel, CurrencyPair, Event, Gap, Resynced
 from millstream.stream import rest
 from millstream.stream.base import Message
 from millstream.stream.talk import Talk
 
 _token_answer = msgspec.json.Decoder(wire.TokenAnswer).decode
+_orders_answer = msgspec.json.Decoder(wire.OrdersAnswer).decode
 
 
 class KrakenSettings(VenueSettings, frozen=True, kw_only=True):
     """What `subscribe_args` may say to a KrakenStream."""
 
-    rest_host: str = wire.REST_HOST  # tokens come from here
+    rest_host: str = wire.REST_HOST  # tokens, and the ends of orders, come from here
     public_url: str = wire.PUBLIC_URL
     private_url: str = wire.PRIVATE_URL
     asset_class: str = ""  # "spot" or "derivatives", where the address serves both
@@ -49,6 +52,7 @@ class KrakenStream(VenueStream):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._resubscribers: dict[Channel, Resubscriber] = {}
         super().__init__(*arguments, **named)
+        self._ended = EndedOrders(self.settings, self._ask_ended, self._say_unreconciled)
 
     def decoder(self, channel: Channel) -> Decoder:
         """A decoder for the frames of one channel."""
@@ -102,6 +106,22 @@ class KrakenStream(VenueStream):
         decoder = self._decoders[channel]
         assert isinstance(decoder, KrakenDecoder)
         resubscriber.ask(decoder.resubscriptions())
+        if decoder.account.vanished:
+            self._ended.wake()
+
+    async def _ask_ended(self) -> bool:
+        decoder = self._decoders[Channel.MY_ORDER]
+        assert isinstance(decoder, KrakenDecoder)
+        asked = decoder.account.vanished
+        for start in range(0, len(asked), wire.ORDERS_PER_QUESTION):
+            part = asked[start : start + wire.ORDERS_PER_QUESTION]
+            told = await fetch_orders(self.credentials, self.venue_settings, part)
+            super().publish(Channel.MY_ORDER, decoder.account.ended(told, time.time_ns()))
+        return not decoder.account.vanished
+
+    def _say_unreconciled(self, reason: str) -> None:
+        channel, now_ns = Channel.MY_ORDER, time.time_ns()
+        super().publish(channel, [Gap(now_ns, self.exchange, channel, None, "", "", 0, reason)])
 
     async def _run(self, channel: Channel) -> None:
         settings, token = self.venue_settings, ""
@@ -144,6 +164,8 @@ class KrakenStream(VenueStream):
             await self.run_decoded(self._address(url), channel, subscribe, prepare=prepare)
         finally:
             resubscriber.cancel()
+            if channel is Channel.MY_ORDER:
+                self._ended.cancel()
 
     def _address(self, url: str) -> str:
         """`url`, or the same path on another host."""
@@ -155,25 +177,48 @@ class KrakenStream(VenueStream):
 
 async def fetch_token(credentials: Credentials, settings: KrakenSettings) -> str:
     """A new websocket token. Raises LoginRefused when the key is not taken, else StreamError."""
-    path = wire.TOKEN_PATH
-    async with key_lock(credentials.key):
-        await asyncio.sleep(0.002)  # the nonce is the time in ms, as other programs with this
-        nonce = time.time_ns() // 1_000_000  # key have it; it must be higher than the last one
-        body = auth.form(nonce)
-        raw = await rest.request(
-            "POST",
-            settings.rest_host + path,
-            headers=auth.headers(credentials, path, nonce, body),
-            body=body,
-            timeout_s=settings.rest_timeout_s,
-        )
+    raw = await _ask(credentials, settings, wire.TOKEN_PATH)
     try:
         answer = _token_answer(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise StreamError(f"{path} answered with something that is no token.") from None
+        raise StreamError(f"{wire.TOKEN_PATH} answered with something that is no token.") from None
     if answer.error or not answer.result.token:
         reasons = ", ".join(answer.error) or "none was given"
         refused = any(reason.startswith(wire.KEY_REFUSED) for reason in answer.error)
         kind = LoginRefused if refused else StreamError
         raise kind(f"no websocket token: {reasons}")
     return answer.result.token
+
+
+async def fetch_orders(
+    credentials: Credentials, settings: KrakenSettings, venue_ids: Sequence[str]
+) -> Mapping[str, wire.RestOrder]:
+    """What REST says of own orders. Raises StreamError."""
+    raw = await _ask(credentials, settings, wire.ORDERS_PATH, {"txid": ",".join(venue_ids)})
+    try:
+        answer = _orders_answer(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StreamError(f"{wire.ORDERS_PATH} is not readable: {error}.") from None
+    if answer.error:
+        raise StreamError(f"{wire.ORDERS_PATH} answered {', '.join(answer.error)}.")
+    return answer.result
+
+
+async def _ask(
+    credentials: Credentials,
+    settings: KrakenSettings,
+    path: str,
+    fields: Mapping[str, str] | None = None,
+) -> bytes:
+    """The answer to a signed request."""
+    async with key_lock(credentials.key):
+        await asyncio.sleep(0.002)  # the nonce is the time in ms, as other programs with this
+        nonce = time.time_ns() // 1_000_000  # key have it; it must be higher than the last one
+        body = auth.form(nonce, fields)
+        return await rest.request(
+            "POST",
+            settings.rest_host + path,
+            headers=auth.headers(credentials, path, nonce, body),
+            body=body,
+            timeout_s=settings.rest_timeout_s,
+        )

@@ -25,6 +25,8 @@ PUBLIC_URL = "wss://ws.kraken.com/v2"
 PRIVATE_URL = "wss://ws-auth.kraken.com/v2"
 REST_HOST = "https://api.kraken.com"
 TOKEN_PATH = "/0/private/GetWebSocketsToken"
+ORDERS_PATH = "/0/private/QueryOrders"
+ORDERS_PER_QUESTION = 20
 KEY_REFUSED = ("EAPI:Invalid key", "EAPI:Invalid signature", "EGeneral:Permission denied")
 
 NAMES = {
@@ -219,6 +221,22 @@ class TokenAnswer(Word, frozen=True):
 
     error: list[str] = []
     result: TokenResult = TokenResult()
+
+
+class RestOrder(Word, frozen=True):
+    """An own order as REST knows it; what a report of the stream says is not asked for again."""
+
+    status: str  # pending, open, closed (that is filled), canceled, expired
+    vol_exec: Decimal = Decimal(0)
+    price: Decimal = Decimal(0)  # the average of its fills
+    reason: str | None = None
+
+
+class OrdersAnswer(Word, frozen=True):
+    """POST /0/private/QueryOrders, by the venue's ids."""
+
+    error: list[str] = []
+    result: dict[str, RestOrder] = {}
 
 
 def symbol(pair: CurrencyPair) -> str:
