@@ -43,9 +43,12 @@ def run_services(
 async def _run(process: ServiceProcess, seconds: float | None, as_json: bool) -> None:
     stop, loop, began = asyncio.Event(), asyncio.get_running_loop(), monotonic()
 
+    asked: list[int] = []
+
     def interrupted(number: int, frame: object) -> None:
-        if stop.is_set():  # the second time: whatever hangs, leave
+        if asked:  # before: something hangs
             raise KeyboardInterrupt
+        asked.append(number)
         loop.call_soon_threadsafe(stop.set)
 
     for number in (signal.SIGINT, signal.SIGTERM):
