@@ -32,3 +32,12 @@ def test_a_missing_or_mangled_secret_is_refused_without_showing_it(key, secret, 
     with pytest.raises(ConfigError, match=words) as caught:
         auth.secret_bytes(Credentials(key, secret))
     assert not secret or secret not in str(caught.value)
+
+
+def test_the_signature_of_a_question_about_orders_is_that_of_ccxt():
+    body = auth.form(NONCE, {"txid": "OK4GJX-KSTLS-7DZZO5"})
+    signed = auth.headers(Credentials("KEY", SECRET), wire.ORDERS_PATH, NONCE, body)
+    assert body == b"nonce=1700000000123&txid=OK4GJX-KSTLS-7DZZO5"
+    assert signed["API-Sign"] == (
+        "QO6T7lTNXKIRhjHP4+9Df+sMe+Iq5WjJEkGxB5ajBL7TfjGbCLwYKSesMLC5gGESi0IsOjEyrcYnsQkYqJKTcA=="
+    )

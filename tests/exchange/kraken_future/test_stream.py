@@ -3,6 +3,9 @@
 import asyncio
 import base64
 import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from tests.exchange.kraken_future import frames
@@ -12,7 +15,15 @@ from millstream.errors import ConfigError
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.credentials import Credentials
 from millstream.exchange.kraken_future import auth
-from millstream.model import Channel, Connected, CurrencyPair, Gap, Refused, Resynced
+from millstream.model import (
+    Channel,
+    Connected,
+    CurrencyPair,
+    Gap,
+    OrderStatus,
+    Refused,
+    Resynced,
+)
 
 SECRET = base64.b64encode(b"a secret of some bytes").decode()
 KEYS = {"api_key": "KEY", "api_secret": SECRET}
@@ -137,3 +148,94 @@ def test_candles_are_not_offered_by_the_venue():
 def test_a_private_channel_without_a_key_is_refused_before_anything_is_connected():
     with pytest.raises(ConfigError, match="api_key"):
         get_exchange_stream("kraken_future", ["btc/usd"], ["my_trade"])
+
+
+@contextmanager
+def history(*pages):
+    """Kraken Futures' history of orders, page by page; the last one again and again."""
+    asked, left = [], list(pages)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            path, _, query = self.path.partition("?")
+            assert path == "/api/history/v2/orders"
+            wanted = auth.headers(Credentials("KEY", SECRET), path, query)
+            assert {name: self.headers[name] for name in wanted} == wanted
+            asked.append(query)
+            said = json.dumps(left.pop(0) if len(left) > 1 else left[0]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def page(*events, token=""):
+    elements = [{"uid": "e", "timestamp": "1707258274849", "event": event} for event in events]
+    return {"elements": elements, "len": len(elements), "continuationToken": token}
+
+
+def past(quantity, filled, uid="59302619"):
+    return {"uid": uid, "tradeable": "PF_XBTUSD", "quantity": quantity, "filled": filled}
+
+
+PLACED = {"OrderPlaced": {"order": past("304", "0"), "reason": "new_user_order"}}
+CANCELLED = {"OrderCancelled": {"order": past("204", "100"), "reason": "cancelled_by_user"}}
+FILLED = {
+    "OrderUpdated": {
+        "newOrder": past("0", "304"),
+        "oldOrder": past("304", "0"),
+        "reason": "full_fill",
+    }
+}
+OTHERS = {"OrderCancelled": {"order": past("1", "0", "another"), "reason": "cancelled_by_user"}}
+
+
+@pytest.mark.parametrize(
+    ("pages", "ended", "filled", "asked_for"),
+    [
+        ([page(OTHERS, CANCELLED, PLACED)], OrderStatus.CANCELED, "100", [""]),
+        ([page(FILLED, PLACED)], OrderStatus.FILLED, "304", [""]),
+        (
+            *([page(OTHERS, token="T1"), page(FILLED)], OrderStatus.FILLED, "304"),
+            ["", "continuation_token=T1"],
+        ),
+        ([page(PLACED), page(CANCELLED)], OrderStatus.CANCELED, "100", ["", ""]),  # it lags
+    ],
+)
+def test_an_order_that_ended_while_we_were_away_is_told_of_by_the_history(
+    pages, ended, filled, asked_for
+):
+    futures = FuturesVenue()
+
+    async def body(stream, observer, server):
+        before = await observer.my_order_queue.get()
+        assert before.status is OrderStatus.WORKING
+        DATA["open_orders"] = [frames.order_snapshot()]
+        server.clients[0].transport.disconnect(False)
+        after = await observer.my_order_queue.get()
+        assert (after.status, str(after.filled_volume)) == (ended, filled)
+        assert (after.venue_id, after.volume, after.side) == (
+            *(before.venue_id, before.volume, before.side),
+        )
+        assert asked == asked_for
+        assert observer.my_order_queue.empty()
+
+    kept = DATA["open_orders"]
+    try:
+        with history(*pages) as (host, asked):
+            run(body, futures, ["my_order"], keys=KEYS, rest_host=host)
+    finally:
+        DATA["open_orders"] = kept

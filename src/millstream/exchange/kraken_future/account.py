@@ -5,7 +5,8 @@ dollars, one of PF_XBTUSD in bitcoins, and both are BTC/USD.
 
 `qty` of an order is what remains. An order that is filled leaves the open orders, so its last word
 is `is_cancel` with the reason full_fill: a fill, not a cancel. Fills carry numbers that are no test
-of completeness; a snapshot of them comes with each connection, and each is told once.
+of completeness; a snapshot of them comes with each connection, and each is told once. Orders that a
+snapshot of open ones has no more ended unseen: the history says how, and goes to `ended`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 
 from millstream.exchange.kraken_future import wire
 from millstream.exchange.own_orders import OwnOrders
+from millstream.exchange.vanished import Vanished
 from millstream.model import (
     Channel,
     Event,
@@ -50,6 +52,7 @@ class Account:
     def __init__(self, channels: Sequence[Channel], prefix: str) -> None:
         self._channels, self._prefix = frozenset(channels), prefix
         self._own = OwnOrders(_KRAKEN_FUTURE)
+        self._vanished = Vanished(self._own)
 
     def snapshot(self, orders: Sequence[wire.Order], received_ns: int) -> list[Event]:
         """The events of all open orders."""
@@ -60,10 +63,35 @@ class Account:
             known = self._own.known(order.order_id)
             if known is not None and known.status in OPEN:
                 listed.append(known)
+        if Channel.MY_ORDER in self._channels:
+            self._vanished.listed([order.venue_id for order in listed])
         batch = self._own.batch(received_ns, listed)
         if Channel.MY_ORDER_BATCH in self._channels:
             events.append(batch)
         return events
+
+    @property
+    def vanished(self) -> list[str]:
+        """The venue's ids of orders that ended, nobody knows how."""
+        return list(self._vanished.orders)
+
+    def ended(self, kind: str, event: wire.PastEvent, received_ns: int) -> list[Event]:
+        """The events of what the history says last of one of them; none when that is no end."""
+        order = event.new_order or event.order
+        if order is None:
+            return []
+        full = event.reason == FULL_FILL or (not order.quantity and order.filled > 0)
+        status: OrderStatus | None = None
+        if kind == "OrderRejected":
+            status = OrderStatus.REJECTED
+        elif full or kind == "OrderCancelled":
+            status = _end(event.reason, full, order.filled > 0)
+        if status is None:
+            return []
+        changed = self._vanished.ended(
+            received_ns, order.uid, status, order.filled, None, event.reason
+        )
+        return [changed] if changed is not None else []
 
     def change(self, told: wire.OrderChange, received_ns: int) -> list[Event]:
         """The events of one change of one order."""

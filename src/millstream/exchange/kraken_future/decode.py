@@ -95,6 +95,11 @@ class KrakenFutureDecoder:
         """Where every frame fed so far went."""
         return self._counts
 
+    @property
+    def account(self) -> Account:
+        """What is known of the own orders."""
+        return self._account
+
     def topics(self) -> Sequence[Topic]:
         """One per subscription: pair and channel."""
         return self._topics

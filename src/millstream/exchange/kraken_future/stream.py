@@ -1,35 +1,44 @@
 """Kraken Futures, live: a connection per channel to websocket v1.
 
+Orders that ended while there was no connection are missing in the next snapshot: REST says how.
 A private connection begins with a challenge; its signature goes with every private request. The
 venue's websocket offers no candles, so there is no candle channel.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from millstream.errors import LoginRefused
+from millstream.errors import LoginRefused, StreamError
 from millstream.exchange.decoding import Decoder
+from millstream.exchange.ended_orders import EndedOrders
 from millstream.exchange.kraken.auth import secret_bytes
 from millstream.exchange.kraken_future import auth, wire
 from millstream.exchange.kraken_future.decode import KrakenFutureDecoder
 from millstream.exchange.live import VenueSettings, VenueStream
 from millstream.exchange.resubscribe import Resubscriber
-from millstream.model import Channel, CurrencyPair, Event, Resynced
+from millstream.model import Channel, CurrencyPair, Event, Gap, Resynced
+from millstream.stream import rest
 from millstream.stream.base import Message
 from millstream.stream.talk import Keepalive, Talk
 
 _challenge = msgspec.json.Decoder(wire.Challenge).decode
+_history = msgspec.json.Decoder(wire.History).decode
+_past_event = msgspec.json.Decoder(wire.PastEvent).decode
+
+MAX_PAGES = 50  # of the history, in which the last events of a few orders are looked for
 
 
 class KrakenFutureSettings(VenueSettings, frozen=True, kw_only=True):
     """What `subscribe_args` may say to a KrakenFutureStream."""
 
     url: str = wire.URL  # the demo venue's is wss://demo-futures.kraken.com/ws/v1
+    rest_host: str = wire.REST_HOST  # the ends of orders come from here
     book_depth: int = 20  # levels on each side of a Book
     product_prefix: str = wire.PREFIXES[0]  # "PF_", or "PI_": inverse, volumes in dollars
 
@@ -43,6 +52,7 @@ class KrakenFutureStream(VenueStream):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._resubscribers: dict[Channel, Resubscriber] = {}
         super().__init__(*arguments, **named)
+        self._ended = EndedOrders(self.settings, self._ask_ended, self._say_unreconciled)
 
     def decoder(self, channel: Channel) -> Decoder:
         """A decoder for the frames of one channel."""
@@ -92,6 +102,45 @@ class KrakenFutureStream(VenueStream):
         decoder = self._decoders[channel]
         assert isinstance(decoder, KrakenFutureDecoder)
         resubscriber.ask(decoder.resubscriptions())
+        if decoder.account.vanished:
+            self._ended.wake()
+
+    async def _ask_ended(self) -> bool:
+        decoder = self._decoders[Channel.MY_ORDER]
+        assert isinstance(decoder, KrakenFutureDecoder)
+        account, seen, query = decoder.account, set[str](), ""
+        for _ in range(MAX_PAGES):
+            page = await self._history(query)
+            now_ns = time.time_ns()
+            for element in page.elements:
+                for kind, raw in element.event.items():
+                    event = _event(kind, raw)
+                    order = event.new_order or event.order
+                    if order is not None and order.uid not in seen:
+                        seen.add(order.uid)  # what comes later in the pages happened before
+                        super().publish(Channel.MY_ORDER, account.ended(kind, event, now_ns))
+            if not page.continuation_token or not set(account.vanished) - seen:
+                break
+            query = urlencode({"continuation_token": page.continuation_token})
+        return not account.vanished
+
+    async def _history(self, query: str) -> wire.History:
+        settings, path = self.venue_settings, wire.HISTORY_PATH
+        url = settings.rest_host + path
+        raw = await rest.request(
+            "GET",
+            f"{url}?{query}" if query else url,
+            headers=auth.headers(self.credentials, path, query),
+            timeout_s=settings.rest_timeout_s,
+        )
+        try:
+            return _history(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StreamError(f"{url} is not readable: {error}.") from None
+
+    def _say_unreconciled(self, reason: str) -> None:
+        channel, now_ns = Channel.MY_ORDER, time.time_ns()
+        super().publish(channel, [Gap(now_ns, self.exchange, channel, None, "", "", 0, reason)])
 
     async def _run(self, channel: Channel) -> None:
         settings = self.venue_settings
@@ -125,6 +174,8 @@ class KrakenFutureStream(VenueStream):
             )
         finally:
             resubscriber.cancel()
+            if channel is Channel.MY_ORDER:
+                self._ended.cancel()
 
     async def _challenged(self, talk: Talk) -> str:
         """The connection's challenge."""
@@ -141,6 +192,16 @@ class KrakenFutureStream(VenueStream):
             return self.venue_settings.url
         path = urlsplit(self.venue_settings.url).path
         return host if urlsplit(host).path.strip("/") else host.rstrip("/") + path
+
+
+def _event(kind: str, raw: msgspec.Raw) -> wire.PastEvent:
+    """What happened to an order; kinds that we do not know happened to none."""
+    if not kind.startswith("Order"):
+        return wire.PastEvent()
+    try:
+        return _past_event(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StreamError(f"{wire.HISTORY_PATH} has an unreadable {kind[:40]}: {error}.") from None
 
 
 def _is_answer(raw: bytes) -> bool:

@@ -21,6 +21,8 @@ Milliseconds: TypeAlias = Annotated[int, Meta(ge=0, le=9_223_372_036_853)]  # fi
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_806)]
 
 URL = "wss://futures.kraken.com/ws/v1"
+REST_HOST = "https://futures.kraken.com"
+HISTORY_PATH = "/api/history/v2/orders"  # what happened to own orders, newest first
 PREFIXES = ("PF_", "PI_")  # margined in many currencies; inverse, margined in the base currency
 PING = b'{"event":"ping"}'
 PING_EVERY_S = 30.0  # the venue hangs up after 60 s
@@ -182,6 +184,35 @@ class Challenge(Word, frozen=True):
 
     event: Literal["challenge", "alert", "error"]
     message: str = ""
+
+
+class PastOrder(Word, frozen=True):
+    """An own order as the history has it; `quantity` is what remained."""
+
+    uid: str
+    quantity: Decimal = Decimal(0)
+    filled: Decimal = Decimal(0)
+
+
+class PastEvent(Word, frozen=True, rename="camel"):
+    """What happened to an own order, and how it was afterwards."""
+
+    order: PastOrder | None = None  # placed, cancelled, rejected
+    new_order: PastOrder | None = None  # updated
+    reason: str = ""
+
+
+class PastElement(Word, frozen=True):
+    """One thing that happened, by the name of its kind: "OrderCancelled"."""
+
+    event: dict[str, msgspec.Raw]
+
+
+class History(Word, frozen=True, rename="camel"):
+    """GET of the history of own orders."""
+
+    elements: list[PastElement]
+    continuation_token: str = ""
 
 
 def product(pair: CurrencyPair, prefix: str) -> str:
