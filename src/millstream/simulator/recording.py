@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from millstream.errors import TapeError, UnknownName
 from millstream.model import CurrencyPair
-from millstream.simulator import binance
+from millstream.simulator.binance import streams as binance
 from millstream.stream.tape import Tape, TapeCutOff, TapeFrame, rest_answer
 
 

@@ -22,7 +22,7 @@ import uvicorn
 
 from millstream.errors import ConfigError
 from millstream.model import CurrencyPair
-from millstream.simulator import binance
+from millstream.simulator.binance import streams as binance
 from millstream.simulator.player import Schedule
 from millstream.simulator.rest import QuietServer, rest_application
 from millstream.simulator.websocket import MAX_REQUEST, SMALL_HEADERS, Connection, text_header
@@ -127,9 +127,9 @@ class ExchangeServer:
 
     async def start(self) -> None:
         """Open both ports; raises ConfigError when one is taken."""
-        ws_socket = _listen(self._host, self._ports[0], "--port")
+        ws_socket = listen(self._host, self._ports[0], "--port")
         try:
-            rest_socket = _listen(self._host, self._ports[1], "--rest-port")
+            rest_socket = listen(self._host, self._ports[1], "--rest-port")
         except ConfigError:
             ws_socket.close()
             raise
@@ -295,7 +295,8 @@ class ExchangeServer:
         return binance.exchange_info(self._source.pairs, self.market_ns // 1_000_000)
 
 
-def _listen(host: str, port: int, option: str) -> socket.socket:
+def listen(host: str, port: int, option: str) -> socket.socket:
+    """A listening socket; raises ConfigError, which names the option, when there can be none."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import picows
 
-from millstream.simulator import binance
+from millstream.simulator.binance import streams as binance
 
 _HIGH_WATER = 512 * 1024  # bytes a client may leave unread before playing waits
 _AHEAD = 1  # batches a connection may be sent before the client answered for them

@@ -1,4 +1,4 @@
-"""Binance's spot language as the venue speaks it: subscriptions and their answers, frames, REST.
+"""Binance's market streams as the venue speaks them: subscriptions and answers, frames, REST.
 
 Websocket: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 """
