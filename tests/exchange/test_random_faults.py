@@ -93,6 +93,7 @@ async def run(seconds, every_s, faults_every_s, lifetime_s):
         await asyncio.sleep(3.0)  # everything heals
         for witness in witnesses:
             assert not witness.invalid, (witness.venue.tongue.exchange, witness.invalid)
+            assert set(witness.books) == set(witness.pairs), witness.venue.tongue.exchange
         grown = resident_mib() - warm_mib
         for stream in streams:
             await stream.stop()
@@ -136,7 +137,9 @@ def report(passed_s, venues, witnesses, warm_mib):
     told = sum((witness.told for witness in witnesses), Counter())
     print(f"\nseed {SEED}, {passed_s:.0f} s, memory {warm_mib:.0f} -> {resident_mib():.0f} MiB")
     print("  venues:", dict(sorted(said.items())), "connections", sum(v.opened for v in venues))
-    print("  told:", dict(sorted(told.items())), flush=True)
+    print("  told:", dict(sorted(told.items())))
+    books = {one.venue.tongue.exchange: one.told["books compared"] for one in witnesses}
+    print("  books compared:", books, flush=True)
     for witness in witnesses:
         for what in witness.problems[:3]:
             print("  PROBLEM", witness.venue.tongue.exchange, what[:600], flush=True)

@@ -57,7 +57,7 @@ class Binance(Tongue):
         pair = venue.named(path.partition("symbol=")[2].partition("&")[0])
         bids, asks = pair.top(5_000)
         said = {"lastUpdateId": self._last(pair), "bids": both(bids), "asks": both(asks)}
-        return 200, dump(said)
+        return 200, dump(said | self._times(pair))
 
     def goodbye(self) -> bytes | None:
         return dump({"e": "serverShutdown", "E": 1})
@@ -67,6 +67,9 @@ class Binance(Tongue):
 
     def _last(self, pair: PairMarket) -> int:
         return pair.number
+
+    def _times(self, pair: PairMarket) -> dict[str, int]:
+        return {}  # a spot snapshot has none
 
     def _frame(self, pair: PairMarket, stream: str, said: dict[str, Any]) -> bytes:
         name = f"{self.name(pair.pair).lower()}@{stream}"

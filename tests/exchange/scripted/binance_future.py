@@ -29,3 +29,6 @@ class BinanceFuture(Binance):
 
     def _last(self, pair: PairMarket) -> int:
         return pair.number * APART
+
+    def _times(self, pair: PairMarket) -> dict[str, int]:
+        return {"E": pair.time_ms, "T": pair.time_ms}

@@ -33,7 +33,7 @@ class Line:
         self.fault_on: tuple[str, str] | None = None  # only where the frame is about this
         self.silent_until = 0.0
         self.stall_s = 0.3
-        self._late: bytes | None = None
+        self._late: dict[tuple[str, str], bytes] = {}  # sent after the next about the same
 
     def answer(self, *frames: bytes) -> None:
         """Acknowledgements and the like: faults are for data."""
@@ -49,19 +49,18 @@ class Line:
             elif fault:
                 self.fault = ""
                 self._said[fault] += 1
-                self._faulty(fault, frame)
+                self._faulty(fault, about, frame)
             else:
                 self._send(frame)
-                if self._late is not None:
-                    late, self._late = self._late, None
-                    self._send(late)
+                if about in self._late:
+                    self._send(self._late.pop(about))
 
-    def _faulty(self, fault: str, frame: bytes) -> None:
+    def _faulty(self, fault: str, about: tuple[str, str], frame: bytes) -> None:
         transport = self.client.transport
         if fault == "duplicate":
             self._send(frame, frame)
         elif fault == "reorder":
-            self._late = frame
+            self._late[about] = frame
         elif fault == "stall":
             self.silent_until = time.monotonic() + self.stall_s
         elif fault == "close":
@@ -98,6 +97,8 @@ class ScriptedVenue:
         self.lines: dict[loopback.Client, Line] = {}
         self.opened = 0
         self.refuses = False  # every subscription
+        self.opening: tuple[str, tuple[str, str] | None] = ("", None)  # the next line's fault
+        self.cut_answers = 0  # so many REST answers end in the middle
         self.forgets = False  # who was here: for long runs
         self.mute = False  # acknowledges, and then sends nothing
         self.url, self.rest_url = "", ""
@@ -118,7 +119,8 @@ class ScriptedVenue:
         """The client's line."""
         if client not in self.lines:
             self.opened += 1
-            self.lines[client] = Line(client, self.said)
+            made = self.lines[client] = Line(client, self.said)
+            (made.fault, made.fault_on), self.opening = self.opening, ("", None)
         return self.lines[client]
 
     def step(self) -> None:
@@ -170,6 +172,10 @@ async def scripted(
         path = request.split(" ", 2)[1]
         status, body = tongue.rest(made, path)
         head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        if made.cut_answers:
+            made.cut_answers -= 1
+            made.said["cut answers"] += 1
+            body = body[: len(body) // 2]
         writer.write(head.encode() + body)
         await writer.drain()
         writer.close()

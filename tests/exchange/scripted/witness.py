@@ -41,6 +41,7 @@ class Witness:
         self.health: list[Event] = []  # the first of them
         self._most = most_events
         self._markets = {CurrencyPair.parse(name): one for name, one in venue.pairs.items()}
+        self.pairs = tuple(self._markets)
         self.books: dict[CurrencyPair, int] = {}  # the frame that the last book was of
         self.trades: dict[CurrencyPair, int] = {}
         self._seen: OrderedDict[tuple[CurrencyPair, str], None] = OrderedDict()
