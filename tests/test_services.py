@@ -86,7 +86,7 @@ class Listener(Recorder):
         self.trades, self.health, self.commands, self.failed = [], [], [], []
 
     def on_setup(self):
-        if self.ipc_command is not None:
+        if self.ipc_command:
             self.ipc_command.register_handler("note", self.note)
             self.ipc_command.register_handler("fail", self.fail)
         return super().on_setup()
@@ -264,9 +264,9 @@ def test_commands_go_between_services_and_failures_come_back(tmp_path, caplog):
     ("services", "sentence"),
     [
         (
-            {"a": (Recorder, {"streams": [STREAM | {"exchange": "coinbase", "currency_pairs": [],
-             "subscribe_channels": ["candle", "my_order_batch"], "api_key": "k"}]})},
-            "s.json: service.a.setting.streams[0]: ",
+            {"a": (Recorder, {"streams": [STREAM | {"exchange": "kraken_future",
+             "subscribe_channels": ["candle"]}]})},
+            "s.json: service.a.setting.streams[0]: KrakenFutureStream does not carry the channel",
         ),
         (
             {"a": (Recorder, {"streams": [STREAM], "ipc_publisher": True}),
@@ -305,6 +305,16 @@ def test_two_processes_cannot_publish_at_one_address(tmp_path):
         await running
 
     asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+def test_what_the_setting_does_not_give_is_told_where_it_is_used(tmp_path):
+    run(process(tmp_path, a=(Recorder, {})), lambda: Recorder.said)
+    (service,) = Recorder.made
+    assert not service.ipc_command
+    with pytest.raises(ConfigError, match=r"no name to be addressed by; .* ipc_command_publisher"):
+        service.ipc_command.register_handler("note", print)
+    with pytest.raises(AttributeError, match=r'no kraken_api; add {"exchange": "kraken", ...} to'):
+        print(service.kraken_api)
 
 
 @pytest.mark.parametrize(

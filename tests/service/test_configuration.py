@@ -101,6 +101,17 @@ def test_a_wrong_file_is_one_sentence_with_the_path_of_the_key(values, sentence)
             '.streams[0].subscribe_channels[0]: "my_order" is private; add {"exchange": "binance"',
         ),
         ({"streams": [STREAM, STREAM]}, ".streams[1]: binance ticker BTC/USDT is in streams[0]"),
+        (
+            {
+                "apis": [{"exchange": "binance"}],
+                "streams": [STREAM | {"subscribe_channels": ["my_order"]}],
+            },
+            '.apis[0].api_key: is empty; "my_order" is private and needs it, here or in the '
+            "environment as MILLSTREAM__SERVICE_MM__SETTING__APIS__0__API_KEY",
+        ),
+        ({"streams": [STREAM | {"currency_pairs": []}]}, ".streams[0].currency_pairs: is empty"),
+        ({"streams": [STREAM | {"api_host": "localhost"}]}, '.streams[0].api_host: "localhost"'),
+        ({"ipc_publisher": True}, ".ipc_publisher: there are no streams to publish"),
         ({"streams": {}}, ".streams: expected `array`, got `object`"),
         ({"strems": []}, ': there is no key "strems". Did you mean "streams"?'),
         ({"apis": [API, API]}, ".apis[1]: binance is there twice"),

@@ -14,12 +14,13 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 import msgspec
 
 from millstream.errors import ConfigError
 from millstream.model import Book, Candle, Event, MyOrder, MyOrderBatch, MyTrade, Ticker, Trade
+from millstream.service.commands import NoCommands
 from millstream.service.failures import Failures
 from millstream.service.queues import EventQueue
 from millstream.service.timers import next_due_ns, timers_of
@@ -53,30 +54,6 @@ class Source(Protocol):
         """Let `start` return."""
 
 
-class Commands(Protocol):
-    """Commands between processes, as `self.ipc_command`."""
-
-    async def start(self) -> None:
-        """Send and serve from now on."""
-
-    async def stop(self) -> None:
-        """Let what is under way arrive, then close."""
-
-    def register_handler(self, command_type: str, handler: Callable[[Any], Any]) -> None:
-        """Call this with each command of this type."""
-
-    async def send_command(
-        self, target: str, command_type: str, payload: dict[str, Any] | None = None
-    ) -> str:
-        """Send to one process; returns the command's id."""
-
-    async def broadcast(self, command_type: str, payload: dict[str, Any] | None = None) -> str:
-        """Send to every process that listens to this one now."""
-
-    async def connect_to_process(self, name: str) -> None:
-        """Serve the commands of this process."""
-
-
 class ServiceBase:
     """Subclass it and write the callbacks you want, sync or async.
 
@@ -90,7 +67,7 @@ class ServiceBase:
     setting: Any = None  # an instance of Settings
     on_error: str = "continue"  # what a failing callback means: "continue", "restart", "stop"
     ipc_publisher: Any = None  # a bus.IPCPublisher, if whoever runs the service gives it one
-    ipc_command: Any = None  # a bus.IPCCommandSystem, likewise
+    ipc_command: Any = NoCommands()  # a `Commands`, likewise; false while it is none
 
     def __init__(self) -> None:
         wanted = {callback: _is_written(self, callback) for callback in CONSUMERS.values()}
@@ -115,6 +92,13 @@ class ServiceBase:
         self._stopping: asyncio.Task[None] | None = None
         self._under_way = 0  # callbacks of events that wait for something
         self.finished = False  # it said itself that it is done
+
+    def __getattr__(self, name: str) -> NoReturn:
+        exchange = name.removesuffix("_api")
+        hint = f'; add {{"exchange": "{exchange}", ...}} to apis in its setting'
+        raise AttributeError(
+            f"{type(self).__name__} has no {name}{hint if exchange != name else ''}"
+        )
 
     # ---- what a subclass writes, sync or async --------------------------------------------------
 
@@ -245,7 +229,7 @@ class ServiceBase:
             for coroutine, callback in CONSUMERS.items()
             if _is_written(self, callback) or _is_written(self, coroutine)
         ]
-        if self.ipc_command is not None:
+        if self.ipc_command:
             await self.ipc_command.start()
         for source in (*self._subscribers, *self._streams):
             self._sources.append((source, asyncio.create_task(self._run(source))))
@@ -282,7 +266,7 @@ class ServiceBase:
             await self._finish_queues()
             await self._guarded("on_stop", self.on_stop, ())
         await _cancel([*self._once])
-        if self.ipc_command is not None:
+        if self.ipc_command:
             await self.ipc_command.stop()
             await asyncio.sleep(0)  # on_command_failure hears of what was still open
         await _cancel([*self._consumers, *self._once])

@@ -11,9 +11,16 @@ from msgspec import Meta
 
 from millstream.errors import ConfigError, UnknownName, did_you_mean
 from millstream.model import Channel, CurrencyPair, Exchange
-from millstream.settings import Section, StreamSection, explain, parse_values
+from millstream.settings import (
+    ENVIRONMENT_PREFIX,
+    Section,
+    StreamSection,
+    explain,
+    parse_values,
+)
 
 PREFIX = "service."
+_HOSTS = ("ws://", "wss://", "tws://")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -139,25 +146,35 @@ def read_setting(
 
 def check_setting(setting: Setting, where: str) -> None:
     """Raise ConfigError for what types cannot say: unknown names, missing credentials."""
-    keyed = set()
+    keyed: dict[Exchange, tuple[int, bool]] = {}
     for number, api in enumerate(setting.apis):
         exchange = _named(Exchange.parse, api.exchange, f"{where}.apis[{number}].exchange")
         if exchange in keyed:
             raise ConfigError(f"{where}.apis[{number}]: {exchange} is there twice")
-        keyed.add(exchange)
+        keyed[exchange] = number, bool(api.api_key)
     carried: set[Channel] = set()
     for number, stream in enumerate(setting.streams):
         here = f"{where}.streams[{number}]"
         exchange = _named(Exchange.parse, stream.exchange, f"{here}.exchange")
+        _check_stream(stream, here)
         for at, pair in enumerate(stream.currency_pairs):
             _named(CurrencyPair.parse, pair, f"{here}.currency_pairs[{at}]")
         for at, name in enumerate(stream.subscribe_channels):
             channel = _named(Channel.parse, name, f"{here}.subscribe_channels[{at}]")
             carried.add(channel)
-            if channel.private and exchange not in keyed and not stream.api_key:
+            if not channel.private or stream.api_key or exchange is Exchange.IB:
+                continue
+            if exchange not in keyed:
                 raise ConfigError(
                     f'{here}.subscribe_channels[{at}]: "{channel}" is private; '
                     f'add {{"exchange": "{exchange}", "api_key": …, "api_secret": …}} to apis'
+                )
+            api_number, has_key = keyed[exchange]
+            if not has_key:
+                raise ConfigError(
+                    f'{where}.apis[{api_number}].api_key: is empty; "{channel}" is private and '
+                    f"needs it, here or in the environment as {_variable(where)}"
+                    f"APIS__{api_number}__API_KEY"
                 )
     _check_once(setting.streams, where)
     for number, subscriber in enumerate(setting.ipc_subscribers):
@@ -166,6 +183,8 @@ def check_setting(setting: Setting, where: str) -> None:
         _named(Channel.parse, subscriber.channel, f"{here}.channel")
         for at, pair in enumerate(subscriber.symbols):
             _named(CurrencyPair.parse, pair, f"{here}.symbols[{at}]")
+    if setting.ipc_publisher and not setting.streams:
+        raise ConfigError(f"{where}.ipc_publisher: there are no streams to publish")
     if isinstance(setting.ipc_publisher, list):
         for at, name in enumerate(setting.ipc_publisher):
             channel = _named(Channel.parse, name, f"{where}.ipc_publisher[{at}]")
@@ -177,6 +196,23 @@ def check_setting(setting: Setting, where: str) -> None:
         raise ConfigError(
             f"{where}.ipc_command_subscribers: commands are addressed to a name: "
             "give it in ipc_command_publisher"
+        )
+
+
+def _variable(where: str) -> str:
+    """How the environment names what is in a service's setting."""
+    name = where.rpartition(": ")[2].removesuffix(".setting")
+    return f"{ENVIRONMENT_PREFIX}{re.sub('[.-]', '_', name).upper()}__SETTING__"
+
+
+def _check_stream(stream: StreamSection, where: str) -> None:
+    """Raise ConfigError for a stream that could bring nothing."""
+    for key in ("currency_pairs", "subscribe_channels"):
+        if not getattr(stream, key):
+            raise ConfigError(f"{where}.{key}: is empty; name at least one")
+    if stream.api_host and not stream.api_host.startswith(_HOSTS):
+        raise ConfigError(
+            f'{where}.api_host: "{stream.api_host}" has no scheme; write "ws://127.0.0.1:9443"'
         )
 
 
