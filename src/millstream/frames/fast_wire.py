@@ -1,7 +1,8 @@
 """Our own messages between two Millstreams: binary, on the same websocket. docs/frames-wire.md.
 
 Agreed upon by the websocket's subprotocol, so that a freqtrade at either end sees nothing of it.
-Each message is a msgpack array behind the number of its kind; rows are the bytes of `columns.py`.
+A websocket message is a msgpack array of messages, each an array behind the number of its kind;
+rows are the bytes of `columns.py`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Follow(_Message, frozen=True, tag=1):
     run: str  # the one it knows `known` from
     columns: tuple[str, ...]  # (): all
     limit: int  # rows of a frame it does not know; 0: all
+    max_bytes: int  # of one websocket message; of a bigger frame it gets the last rows that fit
     known: tuple[Known, ...]
 
 
@@ -75,22 +77,22 @@ FromProducer: TypeAlias = Hello | PairsNow | Update
 FromFollower: TypeAlias = Follow | Want
 
 _encoder: Final = msgspec.msgpack.Encoder()
-_from_producer: Final = msgspec.msgpack.Decoder(FromProducer)
-_from_follower: Final = msgspec.msgpack.Decoder(FromFollower)
+_from_producer: Final = msgspec.msgpack.Decoder(list[FromProducer])
+_from_follower: Final = msgspec.msgpack.Decoder(list[FromFollower])
 
 encode: Final = _encoder.encode
 
 
-def read_producer(raw: bytes) -> FromProducer:
-    """What a producer says; raises BadMessage."""
+def read_producer(raw: bytes) -> list[FromProducer]:
+    """What a producer says in one websocket message; raises BadMessage."""
     try:
         return _from_producer.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadMessage(f"not a producer's message: {error}; got {raw[:60]!r}") from None
 
 
-def read_follower(raw: bytes) -> FromFollower:
-    """What a follower says; raises BadMessage."""
+def read_follower(raw: bytes) -> list[FromFollower]:
+    """What a follower says in one websocket message; raises BadMessage."""
     try:
         return _from_follower.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

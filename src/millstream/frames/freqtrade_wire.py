@@ -222,7 +222,9 @@ def parse_message(raw: str | bytes, like: dict[tuple[str, str, str], Schema]) ->
     if kind != ANALYZED_DF:
         return Other(str(kind) if kind != "exception" else f"exception: {data}"[:200])
     try:
-        (pair, timeframe, candle_type), df, analyzed = data["key"], data["df"], data["la"]
+        told_of: Any = data
+        (pair, timeframe, candle_type), df = told_of["key"], told_of["df"]
+        analyzed = told_of["la"]
         value, told = df["__value__"], df["__type__"]
     except (KeyError, TypeError, ValueError):
         raise BadMessage("a frame without key, df and la") from None

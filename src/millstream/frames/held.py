@@ -105,7 +105,8 @@ class HeldFrames:
             return _told(held, update)
         first_ns = int(rows.dates_ns()[0])
         between = candles_between(update.timeframe, held.history.last_ns, first_ns)
-        if between > 1:
+        # A sequence was checked by who received it, and a market may have been closed.
+        if between > 1 and not update.sequence:
             held.state = "gap"
             return Applied(False, int(between), f"{int(between)} candles are missing")
         held.history.join(rows)
