@@ -1,0 +1,46 @@
+"""What a failure of ccxt says about the order: refused for certain, or nobody knows."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import ccxt
+
+__all__ = ["definite", "is_login", "sentence"]
+
+# The venue read the request and said no. Whatever is not here leaves the order in doubt: a timeout,
+# a dropped connection, an answer of 500 and above, words that the library does not know.
+_DEFINITE: Final = (
+    ccxt.AuthenticationError,
+    ccxt.InsufficientFunds,
+    ccxt.InvalidOrder,
+    ccxt.BadRequest,
+    ccxt.ArgumentsRequired,
+    ccxt.NotSupported,
+    ccxt.OperationRejected,
+    ccxt.RateLimitExceeded,
+    ccxt.DDoSProtection,
+    ccxt.InvalidNonce,
+)
+# Kinds of the above that may speak of an order which is there.
+_IN_DOUBT: Final = (ccxt.DuplicateOrderId, ccxt.OrderNotFound, ccxt.OrderNotCached)
+_SECRET: Final = re.compile(r"\?[^\s\"']*")  # a query holds the signature
+_LONGEST: Final = 300
+
+
+def definite(error: BaseException) -> bool:
+    """Whether the venue refused for certain, so that there is no order."""
+    return isinstance(error, _DEFINITE) and not isinstance(error, _IN_DOUBT)
+
+
+def is_login(error: BaseException) -> bool:
+    """Whether the venue does not take the keys."""
+    return isinstance(error, ccxt.AuthenticationError)
+
+
+def sentence(error: BaseException) -> str:
+    """What happened in one line, without anything that was signed."""
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+    words = _SECRET.sub("", " ".join(str(error).split()))
+    return f"{kind}: {words}"[:_LONGEST] if words else kind
