@@ -88,7 +88,7 @@ class Session:
 
         self._no_more_wishes = threading.Event()
         self._no_more_changes = threading.Event()
-        self._data = DataPart(self.streams, self.publisher)
+        self._data = DataPart(self.streams, [self.publisher])
         self._robots = Part(
             "robots", robo_loop,
             robo, self.robots, self.journal, self.bus.sender(wishes.endpoint), time_ns,

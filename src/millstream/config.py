@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from millstream.errors import ConfigError
+from millstream.frames.settings import ApiServerSection, ConsumerSection
 from millstream.settings import (
     ENVIRONMENT_PREFIX,
     Section,
@@ -52,6 +53,7 @@ SECRET_KEYS = frozenset(
         "password",
         "jwt_secret_key",
         "read_only_token",
+        "username",
     }
 )
 
@@ -101,6 +103,7 @@ class BusSection(Section, frozen=True):
     market: str = "inproc://market"  # market events for the gateway
     wishes: str = "inproc://wishes"  # the robots' wishes for orders
     control: str = "inproc://control"  # commands to robots
+    frames: str = "inproc://frames"  # frames that robots publish
 
 
 class Config(Section, frozen=True):
@@ -114,6 +117,8 @@ class Config(Section, frozen=True):
     risk: RiskSection = RiskSection()
     paper: PaperSection = PaperSection()
     journal: JournalSection = JournalSection()
+    api_server: ApiServerSection = ApiServerSection()  # serves our robots' frames
+    external_message_consumer: ConsumerSection = ConsumerSection()  # follows other bots' frames
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -128,6 +133,8 @@ def parse_config(text: str, where: str, environment: Mapping[str, str]) -> Confi
         return msgspec.convert(values, Config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {explain(error)}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def without_secrets(config: Config) -> dict[str, Any]:

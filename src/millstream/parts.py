@@ -7,9 +7,12 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import Protocol
 
-from millstream.bus import EventPublisher
+from millstream.bus import EventPublisher, Receiver
 from millstream.errors import MillstreamError
+from millstream.model import FrameAction, PublishFrame, PublishWhitelist
+from millstream.model.codec import decode_outputs
 from millstream.robot import data_stream
 from millstream.robot.loop import Stream
 
@@ -43,19 +46,17 @@ class Part(threading.Thread):
             self.join(PATIENCE_S)
 
 
-class DataPart(Part):
-    """The thread of all sockets: an event loop that runs the streams until told to end."""
+class LoopPart(Part):
+    """A part that is an event loop, and runs until it is told to end."""
 
-    def __init__(self, streams: Sequence[Stream], publisher: EventPublisher) -> None:
-        super().__init__("data", lambda: asyncio.run(self._serve()))
-        self._streams = streams
-        self._publisher = publisher
+    def __init__(self, name: str) -> None:
+        super().__init__(name, lambda: asyncio.run(self._run_loop()))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
         self._up = threading.Event()
 
     def finish(self) -> None:
-        """Close every connection, hand over what has come, and wait for the thread to end."""
+        """Tell it to end, and wait for the thread."""
         if self.ident is None:
             return
         self._up.wait(PATIENCE_S)
@@ -63,13 +64,66 @@ class DataPart(Part):
             self._loop.call_soon_threadsafe(self._end.set)
         super().finish()
 
-    async def _serve(self) -> None:
+    async def _run_loop(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         self._up.set()
+        await self._serve(self._end)
+
+    async def _serve(self, end: asyncio.Event) -> None:
+        """Do the work until `end`, then let go of everything."""
+        raise NotImplementedError
+
+
+class DataPart(LoopPart):
+    """The thread of all sockets: it runs the streams, and hands over what has come at the end."""
+
+    def __init__(self, streams: Sequence[Stream], publishers: Sequence[EventPublisher]) -> None:
+        super().__init__("data")
+        self._streams = streams
+        self._publishers = publishers
+
+    async def _serve(self, end: asyncio.Event) -> None:
         try:
-            await data_stream(self._streams, self._end)
+            await data_stream(self._streams, end)
         finally:
             deadline = monotonic() + PATIENCE_S
-            while self._publisher.waiting and monotonic() < deadline:
+            while any(p.waiting for p in self._publishers) and monotonic() < deadline:
                 await asyncio.sleep(0.005)
-            self._publisher.close()
+            for publisher in self._publishers:
+                publisher.close()
+
+
+class FrameServer(Protocol):
+    """Who serves our frames: `frames.server.FrameServer`."""
+
+    async def start(self) -> None:
+        """Listen."""
+
+    async def stop(self) -> None:
+        """Say goodbye to everyone."""
+
+    def publish(self, message: PublishFrame | PublishWhitelist) -> None:
+        """Give it to every follower."""
+
+
+class FramesPart(LoopPart):
+    """The thread of those who follow our frames: none of them may delay the market's data."""
+
+    def __init__(self, server: FrameServer, frames: Receiver) -> None:
+        super().__init__("frames")
+        self._server = server
+        self._frames = frames
+
+    async def _serve(self, end: asyncio.Event) -> None:
+        await self._server.start()
+        following = self._frames.follow(self._publish)
+        try:
+            await end.wait()
+        finally:
+            following.drain()
+            await self._server.stop()
+
+    def _publish(self, body: bytes) -> None:
+        for output in decode_outputs(body):
+            if isinstance(output.body, FrameAction):
+                self._server.publish(output.body)

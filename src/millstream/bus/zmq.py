@@ -7,12 +7,13 @@ the receiver came waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from urllib.parse import urlsplit
 
 import zmq
 
+from millstream.bus.readable import Readable
 from millstream.errors import ConfigError
 
 QUEUE_MESSAGES = 1_000  # per socket and direction; a message is a batch of up to 128 events
@@ -63,6 +64,10 @@ class Receiver:
             return socket.recv()
         except zmq.Again:
             return None
+
+    def follow(self, on_message: Callable[[bytes], None]) -> Readable:
+        """Give each message to a function of the running event loop, from now on."""
+        return Readable(self._socket, on_message)
 
     def close(self) -> None:
         """Close; messages not received yet are lost."""
