@@ -43,6 +43,7 @@ TOUCH_THE_WORLD = {
     "analysis/sqlite.py": "a database file",
     "analysis/study.py": "reads a journal, measures how fast it went",
     "analysis/targets.py": "names files",
+    "analysis/why.py": "reads a journal",
     "app.py": "starts threads",
     "config.py": "reads a file and the environment",
     "bus/addresses.py": "folders and locks of endpoints",

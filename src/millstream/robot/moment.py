@@ -42,3 +42,11 @@ def base36(number: int, letters: int) -> str:
     if len(text) > letters:
         raise RobotError(f"{text} needs more than the {letters} letters an order id has for it")
     return text.rjust(letters, "0")
+
+
+def sequence_of(order_id: str) -> int:
+    """The sequence in an id of `Moment.next_order_id`; raises ValueError when it is no such id."""
+    head, tail = RUN_ID_LETTERS, RUN_ID_LETTERS + _SEQUENCE_LETTERS
+    if len(order_id) != tail + _COUNT_LETTERS:
+        raise ValueError(f"{order_id} is not an id of ours")
+    return int(order_id[head:tail], 36)
