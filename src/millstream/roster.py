@@ -83,7 +83,9 @@ def changed_robots(manifest: Manifest) -> list[ChangedRobot]:
     """The robots of a manifest whose code has changed since it was written."""
     changed = []
     for entry in manifest.robots:
-        present = code_hash(load_robot(entry.class_path))
+        robot = load_robot(entry.class_path)
+        where = f'the parameters of robot "{entry.name}"'
+        present = code_hash(robot, parse_parameters(robot, entry.parameters, where))
         if present != entry.code_hash:
             changed.append(ChangedRobot(entry.name, entry.source_file, entry.code_hash, present))
     return changed
@@ -93,9 +95,9 @@ def _entry(config: Config, number: int) -> RobotEntry:
     section = config.robots[number]
     where = f"robots[{number}]"
     robot = load_robot(section.robot)
+    parameters = parse_parameters(robot, section.parameters, f"{where}.parameters")
     if not section.unguarded:
-        check_robot(robot)
-    parse_parameters(robot, section.parameters, f"{where}.parameters")
+        check_robot(robot, parameters)
     carried = _carried(config)
     for text in section.markets:
         try:
@@ -110,7 +112,7 @@ def _entry(config: Config, number: int) -> RobotEntry:
         class_path=section.robot,
         markets=tuple(section.markets),
         parameters=section.parameters,
-        code_hash=code_hash(robot),
+        code_hash=code_hash(robot, parameters),
         source_file=source_file(robot),
     )
 

@@ -42,7 +42,9 @@ def indicator_cases():
         close = bars["close"]
         short = bars.iloc[:15].reset_index(drop=True)
         for table in (bars, short):
-            whole = ("awesome_oscillator", "zscore") if table is bars else ()  # it fails on few rows
+            whole = (
+                ("awesome_oscillator", "zscore") if table is bars else ()
+            )  # it fails on few rows
             for name in (
                 *whole, "typical_price", "mid_price", "ibs", "true_range", "heikinashi", "atr",
                 "keltner_channel", "stoch", "cci", "chopiness",
@@ -146,9 +148,7 @@ def theirs():
     return pickle.loads(told.stdout)
 
 
-@pytest.mark.parametrize(
-    "number", range(len(CASES)), ids=lambda n: f"{n}-{CASES[n][0]}"
-)
+@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda n: f"{n}-{CASES[n][0]}")
 def test_a_helper_gives_what_freqtrades_gives(theirs, number):
     name, arguments, keywords = CASES[number]
     kind, expected = theirs[number]

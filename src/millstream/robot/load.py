@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
+
 from millstream.errors import ConfigError, RobotError
 from millstream.robot.guard import questions_to_the_world
 from millstream.robot.robot import Robot
@@ -37,10 +39,11 @@ def load_robot(class_path: str) -> type[Robot]:
     return found
 
 
-def code_hash(robot: type[Robot]) -> str:
+def code_hash(robot: type[Robot], parameters: msgspec.Struct | None = None) -> str:
     """16 hex digits that change when a line changes in a file that defines the robot's behaviour.
 
-    Covers the module of every class the robot inherits, up to and without `Robot` itself.
+    Covers the module of every class the robot inherits, up to and without `Robot` itself, and the
+    other files that it names for these parameters.
     """
     digest = hashlib.blake2b(digest_size=8)
     for ancestor in robot.__mro__:
@@ -50,22 +53,40 @@ def code_hash(robot: type[Robot]) -> str:
             digest.update(Path(inspect.getfile(ancestor)).read_bytes())
         except (OSError, TypeError):  # written at a prompt: there is no file to hash
             digest.update(ancestor.__qualname__.encode())
+    for path in _other_files(robot, parameters):
+        try:
+            digest.update(path.read_bytes())
+        except OSError:
+            digest.update(b"this file is gone")
     return digest.hexdigest()
 
 
-def check_robot(robot: type[Robot]) -> None:
-    """Raise RobotError when the robot's file asks the world something. Reads the file, only."""
+def check_robot(robot: type[Robot], parameters: msgspec.Struct | None = None) -> None:
+    """Raise RobotError when a file of the robot's asks the world something. Reads them, only."""
+    for path in [*_own_file(robot), *_other_files(robot, parameters)]:
+        try:
+            findings = questions_to_the_world(path.read_text(encoding="utf-8"))
+        except (OSError, SyntaxError, ValueError):
+            continue  # whoever loads it says what is wrong with it
+        if findings:
+            more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+            raise RobotError(
+                f"{path.name}, {findings[0]}{more}. A replay would differ; if you know better, "
+                'set "unguarded": true for this robot'
+            )
+
+
+def _own_file(robot: type[Robot]) -> list[Path]:
     try:
-        path = Path(inspect.getfile(robot))
-        findings = questions_to_the_world(path.read_text(encoding="utf-8"))
+        return [Path(inspect.getfile(robot))]
     except (OSError, TypeError):
-        return  # written at a prompt
-    if findings:
-        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        raise RobotError(
-            f"{path.name}, {findings[0]}{more}. A replay would differ; if you know better, "
-            'set "unguarded": true for this robot'
-        )
+        return []  # written at a prompt
+
+
+def _other_files(robot: type[Robot], parameters: msgspec.Struct | None) -> list[Path]:
+    if parameters is None:
+        return []
+    return [Path(file) for file in robot.other_files(parameters)]
 
 
 def source_file(robot: type[Robot]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from random import Random
 from typing import Any, ClassVar, TypeAlias
@@ -109,6 +109,11 @@ class Robot:
     def initial_state(self) -> msgspec.Struct:
         """The state before the first event; override it where that depends on parameters."""
         return self.State()
+
+    @classmethod
+    def other_files(cls, parameters: msgspec.Struct) -> Sequence[str]:
+        """Files beside its own that define what it does: guarded and hashed with it."""
+        return ()
 
     # ---- what a robot knows ------------------------------------------------------------------
 

@@ -46,14 +46,9 @@ def merge_informative_pair(
     if ending:
         there.columns = pd.Index([f"{column}_{ending}" for column in there.columns])
         key = f"{key}_{ending}"
-    merged = dataframe.merge(
-        there, left_on="date", right_on=key, how="left", indicator="_matched"
-    )
+    merged = dataframe.merge(there, left_on="date", right_on=key, how="left", indicator="_matched")
     matched = (merged.pop("_matched") == "both").to_numpy()
-    if not ending:
-        base = "date" if "date" in merged.columns else "date_x"
-    else:
-        base = "date"
+    base = "date" if "date" in merged.columns else "date_x"  # the latter: both had one
     width = len(there.columns)
     if ffill and len(merged):
         merged = _fill_rows(merged, there, matched, key, base, width)

@@ -41,7 +41,7 @@ def mid_price(bars: pd.DataFrame) -> Series:
 
 def ibs(bars: pd.DataFrame) -> Series:
     """Internal bar strength: where the close lies between low (0) and high (1), 2 decimals."""
-    return np.round((bars["close"] - bars["low"]) / (bars["high"] - bars["low"]), 2)
+    return ((bars["close"] - bars["low"]) / (bars["high"] - bars["low"])).round(2)
 
 
 def true_range(bars: pd.DataFrame) -> Series:
@@ -77,10 +77,7 @@ def crossed(series1: Any, series2: Any, direction: str | None = None) -> Series:
     Either may be a number. Touching is not crossing: it must have been at the line or beyond.
     """
     first = series1 if isinstance(series1, pd.Series) else pd.Series(series1)
-    if isinstance(series2, pd.Series):
-        second = series2
-    else:
-        second = pd.Series(series2, index=first.index)
+    second = series2 if isinstance(series2, pd.Series) else pd.Series(series2, index=first.index)
     above = below = pd.Series(False, index=first.index)
     if direction != "below":
         above = (first > second) & (first.shift(1) <= second.shift(1))
@@ -106,24 +103,28 @@ def rolling_mean(series: Any, window: int = 200, min_periods: int | None = None)
     """The average of the last `window` values."""
     if _whole_windows(series, window, min_periods):
         return _of_windows(series, window, lambda windows: windows.mean(axis=1))
-    return _rolling(series, window, min_periods).mean()
+    value: Series = _rolling(series, window, min_periods).mean()
+    return value
 
 
 def rolling_std(series: Any, window: int = 200, min_periods: int | None = None) -> Series:
     """How far the last `window` values scatter; the sample's standard deviation."""
     if _whole_windows(series, window, min_periods):
         return _of_windows(series, window, lambda windows: windows.std(axis=1, ddof=1))
-    return _rolling(series, window, min_periods).std()
+    value: Series = _rolling(series, window, min_periods).std()
+    return value
 
 
 def rolling_min(series: Any, window: int = 14, min_periods: int | None = None) -> Series:
     """The smallest of the last `window` values."""
-    return _rolling(series, window, min_periods).min()
+    value: Series = _rolling(series, window, min_periods).min()
+    return value
 
 
 def rolling_max(series: Any, window: int = 14, min_periods: int | None = None) -> Series:
     """The largest of the last `window` values."""
-    return _rolling(series, window, min_periods).max()
+    value: Series = _rolling(series, window, min_periods).max()
+    return value
 
 
 def rolling_weighted_mean(
@@ -131,7 +132,8 @@ def rolling_weighted_mean(
 ) -> Series:
     """The exponentially weighted average over a span of `window` values."""
     least = int(window) if min_periods is None else min_periods
-    return _series(series).ewm(span=window, min_periods=least).mean()
+    value: Series = _series(series).ewm(span=window, min_periods=least).mean()
+    return value
 
 
 def sma(series: Any, window: int = 200, min_periods: int | None = None) -> Series:
@@ -278,7 +280,8 @@ def chopiness(bars: pd.DataFrame, window: int = 14) -> Series:
     """100 where the market goes nowhere, low where it has a direction."""
     ranges = true_range(bars).rolling(window).sum()
     spread = bars["high"].rolling(window).max() - bars["low"].rolling(window).min()
-    return 100 * np.log10(ranges / spread) / np.log10(window)
+    value: Series = 100 * np.log10(ranges / spread) / np.log10(window)
+    return value
 
 
 def tdi(
@@ -354,7 +357,7 @@ def log_returns(series: Any) -> Series:
 def implied_volatility(series: Any, window: int = 252) -> Series:
     """The log returns' deviation over `window` values, times its root: a year's, for days."""
     values = _series(series)
-    spread = np.log(values / values.shift(1)).rolling(window).std()
+    spread = log_returns(values).rolling(window).std()
     return _finite(spread * np.sqrt(window))
 
 

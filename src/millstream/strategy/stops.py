@@ -18,10 +18,8 @@ def stoploss_from_open(
     wanted = open_relative_stop / leverage
     if (not is_short and moved == -1) or (is_short and moved == 1):
         return 1.0
-    if is_short:
-        distance = -1 + (1 - wanted) / (1 - moved)
-    else:
-        distance = 1 - (1 + wanted) / (1 + moved)
+    sign = -1 if is_short else 1
+    distance = sign * (1 - (1 + sign * wanted) / (1 + sign * moved))
     return max(distance * leverage, 0.0)
 
 

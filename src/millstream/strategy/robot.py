@@ -1,0 +1,295 @@
+"""`StrategyRobot`: candles and frames in, a strategy's tables between, orders and frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import pandas as pd
+
+from millstream.frames.columns import decode_rows
+from millstream.frames.held import MAX_ROWS_HELD, HeldFrames
+from millstream.model import (
+    Action,
+    Book,
+    Candle,
+    CandleHistory,
+    Control,
+    FrameUpdate,
+    MyOrder,
+    MyTrade,
+    ProducerState,
+    PublishWhitelist,
+    Ticker,
+    Timer,
+    Whitelist,
+)
+from millstream.robot import Market, Robot
+from millstream.robot.moment import Moment
+from millstream.strategy.analysis import Signals, analyze, signals_of
+from millstream.strategy.broker import Broker
+from millstream.strategy.exits import stopped
+from millstream.strategy.interface import IStrategy
+from millstream.strategy.provider import utc
+from millstream.strategy.published import Published
+from millstream.strategy.ring import COLUMNS, CandleRing
+from millstream.strategy.settings import StrategyParameters
+from millstream.strategy.setup import make_strategy, slower_timeframes
+from millstream.strategy.slower import joined
+from millstream.strategy.timeframes import timeframe_to_ns
+from millstream.strategy.trades import OpenTrade
+
+LOOP = "loop"
+_OUTDATED_NS = 5 * 60_000_000_000  # how much later than two candles a signal is nothing any more
+
+
+class StrategyState(msgspec.Struct):
+    """What the robot remembers. Tables follow from events and are not in it."""
+
+    market_ns: int = 0  # the market's time: of the newest event that tells it
+    trades: dict[str, OpenTrade] = {}  # by pair
+    next_trade: int = 1
+    profit: float = 0.0  # of closed trades, in stake currency
+    closed: int = 0
+    locked_until_ns: dict[str, int] = {}  # pairs that may not be entered before
+    entries_stopped: bool = False
+    paused: bool = False
+    signals: dict[str, Signals] = {}  # of each pair's last row
+
+
+class StrategyRobot(Robot):
+    """Runs one strategy over all its markets: one open trade a pair."""
+
+    State = StrategyState
+    Parameters = StrategyParameters
+    state: StrategyState
+    parameters: StrategyParameters
+
+    def __init__(
+        self, name: str, markets: tuple[Market, ...], parameters: msgspec.Struct, moment: Moment
+    ) -> None:
+        super().__init__(name, markets, parameters, moment)
+        told = self.parameters
+        self._held = HeldFrames()
+        self.strategy: IStrategy = make_strategy(told, self._held, self.log.info)
+        self._dp = self.strategy.dp
+        suffix = ":{}" if told.futures else ""
+        self._pairs = {
+            (market.exchange, market.symbol): str(market.symbol)
+            + suffix.format(market.symbol.quote)
+            for market in markets
+        }
+        self._markets = {pair: Market(*key) for key, pair in self._pairs.items()}
+        self._dp.whitelist = list(self._markets)
+        self._broker = Broker(self, self.strategy, self._markets)
+        kind = "futures" if told.futures else "spot"
+        self._candle_type = kind
+        keep = min(told.candles_held, MAX_ROWS_HELD)
+        self._published = Published(self.strategy.timeframe, kind, keep)
+        self._slower: list[str] = []
+        self._waiting: set[str] = set()  # pairs we said we have too few candles of
+
+    @classmethod
+    def other_files(cls, parameters: msgspec.Struct) -> Sequence[str]:
+        """The strategy's own file: guarded and hashed with the robot's."""
+        assert isinstance(parameters, StrategyParameters)
+        return (parameters.strategy_file,)
+
+    # ---- what comes in -----------------------------------------------------------------------
+
+    def on_start(self) -> Iterator[Action]:
+        """Begin the loop, and tell followers the pairs."""
+        self.strategy.bot_start()
+        self._slower = slower_timeframes(self.strategy)
+        self.every(f"{int(self.parameters.process_throttle_secs * 1_000)}ms", LOOP)
+        if self.parameters.publish:
+            yield PublishWhitelist(tuple(self._dp.whitelist))
+
+    def on_history(self, history: CandleHistory) -> Iterator[Action]:
+        """Warm up; analyze once, so that followers have a frame before the next candle."""
+        pair = self._pairs[history.exchange, history.symbol]
+        known = {self.strategy.timeframe, *self._slower}
+        if self.parameters.candles_from or history.interval not in known:
+            return
+        ring = self._ring(pair, history.interval)
+        rows = zip(*(getattr(history, column) for column in COLUMNS), strict=True)
+        for open_ns, prices in zip(history.open_ns, rows, strict=True):
+            ring.append(open_ns, prices)
+        if history.interval == self.strategy.timeframe and history.open_ns:
+            for timeframe in self._slower:
+                self._join(pair, timeframe, whole=True)
+            self._told_time(history.open_ns[-1] + timeframe_to_ns(history.interval))
+            yield from self._analyze(pair)
+
+    def on_candle(self, candle: Candle) -> Iterator[Action]:
+        """Analyze at each candle that closed."""
+        if not candle.closed or candle.interval != self.strategy.timeframe:
+            return
+        if self.parameters.candles_from:
+            return
+        pair = self._pairs[candle.exchange, candle.symbol]
+        self._told_time(candle.exchange_ns or candle.close_ns)
+        prices = (candle.open, candle.high, candle.low, candle.close, candle.volume)
+        if self._ring(pair, candle.interval).append(candle.open_ns, prices):
+            for timeframe in self._slower:
+                self._join(pair, timeframe)
+            yield from self._analyze(pair)
+            yield from self._tend(pair)
+
+    def on_ticker(self, ticker: Ticker) -> Iterator[Action] | None:
+        """Note the quote; leave at once where it reaches a stop."""
+        pair = self._pairs[ticker.exchange, ticker.symbol]
+        self._dp.tickers[pair] = ticker
+        self._told_time(ticker.exchange_ns or ticker.received_ns)
+        trade = self.state.trades.get(pair)
+        if trade is None or trade.has_open_orders:
+            return None
+        rate = self._broker.exit_rate(trade)
+        return self._tend(pair) if stopped(trade, rate) else None
+
+    def on_book(self, book: Book) -> None:
+        """Note it for `dp.orderbook`."""
+        self._dp.books[self._pairs[book.exchange, book.symbol]] = book
+
+    def on_frame(self, frame: FrameUpdate) -> Iterator[Action]:
+        """Hold another bot's rows, and analyze the pair with them."""
+        self._held.apply(frame)
+        own = (frame.timeframe, frame.candle_type) == (self.strategy.timeframe, self._candle_type)
+        if frame.pair not in self._markets:
+            return
+        new = False
+        if own and frame.producer == self.parameters.candles_from:
+            new = self._take_candles(frame)
+        if new or not self.strategy.process_only_new_candles:
+            yield from self._analyze(frame.pair)
+            yield from self._tend(frame.pair)
+
+    def on_whitelist(self, whitelist: Whitelist) -> None:
+        """Note another bot's pairs."""
+        self._held.set_pairs(whitelist)
+
+    def on_producer_state(self, state: ProducerState) -> None:
+        """Note how another bot stands."""
+        self._held.set_state(state)
+
+    def on_timer(self, timer: Timer) -> Iterator[Action]:
+        """One turn of freqtrade's loop."""
+        if timer.name != LOOP or self.state.paused:
+            return
+        self.strategy.bot_loop_start(utc(self.state.market_ns or self.now))
+        for pair in self._markets:
+            if not self.strategy.process_only_new_candles:
+                yield from self._analyze(pair)
+            yield from self._tend(pair)
+
+    def on_my_order(self, order: MyOrder) -> None:
+        """Follow its orders."""
+        self._broker.note_order(order)
+
+    def on_my_trade(self, trade: MyTrade) -> None:
+        """Count fees that are taken out of what was bought."""
+        self._broker.note_fill(trade)
+
+    def on_control(self, control: Control) -> Iterator[Action]:
+        """pause, resume, stopentry, forceexit {"pair": …, or "all"}."""
+        state = self.state
+        if control.command in ("pause", "stop"):
+            state.paused = True
+        elif control.command in ("resume", "start"):
+            state.paused = state.entries_stopped = False
+        elif control.command == "stopentry":
+            state.entries_stopped = True
+        elif control.command == "forceexit":
+            wanted = str(control.parameters.get("pair", "all"))
+            for pair, trade in list(state.trades.items()):
+                if wanted in ("all", pair) and not trade.has_open_orders:
+                    yield from self._broker.leave_by_force(trade)
+
+    # ---- tables ------------------------------------------------------------------------------
+
+    def _ring(self, pair: str, timeframe: str) -> CandleRing:
+        key = (pair, timeframe)
+        ring = self._dp.rings.get(key)
+        if ring is None:
+            keep = max(self.parameters.candles_held, self.strategy.startup_candle_count)
+            ring = self._dp.rings[key] = CandleRing(keep, keep // 2)
+        return ring
+
+    def _join(self, pair: str, timeframe: str, whole: bool = False) -> None:
+        """Build candles of a slower timeframe from its own."""
+        own = self._ring(pair, self.strategy.timeframe)
+        slow = self._ring(pair, timeframe)
+        since = 0 if whole else slow.last_open_ns
+        for open_ns, prices in joined(own, self.strategy.timeframe, timeframe, since):
+            slow.append(open_ns, prices)
+
+    def _take_candles(self, frame: FrameUpdate) -> bool:
+        """Take the candles out of another bot's frame; True where one of them is new."""
+        rows = decode_rows(frame.rows)
+        missing = [column for column in ("date", *COLUMNS) if column not in rows.columns]
+        if missing:
+            self._dp.send_msg(
+                f'the frames of "{frame.producer}" have no column {missing[0]}: no candles in them'
+            )
+            return False
+        ring = self._ring(frame.pair, frame.timeframe)
+        dates = rows["date"].to_numpy("datetime64[ns]").view("i8").tolist()
+        prices = rows[list(COLUMNS)].to_numpy(dtype=float).tolist()
+        new = False
+        for open_ns, row in zip(dates, prices, strict=True):
+            new = ring.append(open_ns, row) or new
+        if dates:
+            self._told_time(dates[-1] + timeframe_to_ns(frame.timeframe))
+            for timeframe in self._slower:
+                self._join(frame.pair, timeframe, whole=frame.replace)
+        return new
+
+    def _analyze(self, pair: str) -> Iterator[Action]:
+        """Run the strategy over a pair's candles; tell followers."""
+        candles = self._ring(pair, self.strategy.timeframe)
+        least = max(1, self.strategy.startup_candle_count)
+        if len(candles) < least:
+            if pair not in self._waiting:
+                self._waiting.add(pair)
+                self.log.info(f"{pair}: {len(candles)} of {least} candles; waiting for more")
+            return
+        self._waiting.discard(pair)
+        self._broker.tell_wallets()
+        frame = analyze(self.strategy, pair, candles.frame())
+        self._dp.analyzed[pair] = (frame, utc(self.now))
+        self.state.signals[pair] = signals_of(frame)
+        if self.parameters.publish:
+            yield self._published.update(pair, frame, self.now)
+
+    # ---- trades ------------------------------------------------------------------------------
+
+    def _tend(self, pair: str) -> Iterator[Action]:
+        """What a pair's trade, or the lack of one, needs now."""
+        state = self.state
+        now = utc(state.market_ns or self.now)
+        trade = state.trades.get(pair)
+        self._broker.tell_wallets()
+        signals = self._fresh(pair, now)
+        if trade is not None:
+            yield from self._broker.tend(trade, signals, now)
+        elif not (state.entries_stopped or state.paused):
+            direction = signals.entry(self.strategy.can_short)
+            if direction and not self._expired(signals, now):
+                yield from self._broker.enter(pair, direction == "short", signals.enter_tag, now)
+
+    def _fresh(self, pair: str, now: pd.Timestamp) -> Signals:
+        """The last row's signals, unless its candle is long over."""
+        signals = self.state.signals.get(pair) or Signals()
+        limit_ns = 2 * timeframe_to_ns(self.strategy.timeframe) + _OUTDATED_NS
+        return Signals() if signals.date_ns < now.value - limit_ns else signals
+
+    def _expired(self, signals: Signals, now: pd.Timestamp) -> bool:
+        """Whether an entry signal is older than the strategy wants."""
+        after_s = self.strategy.ignore_buying_expired_candle_after
+        if not after_s:
+            return False
+        closed_ns = signals.date_ns + timeframe_to_ns(self.strategy.timeframe)
+        return now.value - closed_ns > after_s * 1_000_000_000
+
+    def _told_time(self, market_ns: int) -> None:
+        self.state.market_ns = max(self.state.market_ns, market_ns)
