@@ -92,6 +92,7 @@ TOUCH_THE_WORLD = {
     "service/base.py": "runs coroutines",
     "service/load.py": "imports users' files",
     "service/queues.py": "waits for events",
+    "service/sources.py": "runs coroutines",
     "screen.py": "a terminal",
     "services.py": "runs services",
     "settings.py": "reads a file",

@@ -3,9 +3,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.venue import simulated_exchange
+
+from millstream.cli.streams import load_streams
 
 
 def streams(*arguments):
@@ -58,11 +61,19 @@ def test_without_a_terminal_there_are_lines_and_what_is_not_live_is_the_exit_cod
     assert "metrics: http://127.0.0.1:" in done.stderr
 
 
+def test_the_streams_of_a_service_log_in_with_its_apis():
+    path = Path(__file__).parents[2] / "examples" / "services" / "mm_demo.json"
+    (section,) = load_streams(path)
+    assert (section.api_key, section.api_secret) == ("your api key", "your api secret")
+    assert section.api_host == ""
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("{}", "has no streams"),
         ('{"streams": [{"exchange": "binance"}]}', '"currency_pairs" is missing'),
+        ('{"service.a": {"setting": {"apis": 1, "streams": [2]}}}', "has no streams"),
         ('{"streams": [{"exchnge": "x"}]}', 'Did you mean "exchange"'),
     ],
 )

@@ -67,8 +67,23 @@ def _sections(values: dict[str, Any]) -> list[Any]:
     found = list(values.get("streams", []))
     for key, service in values.items():
         if key.startswith("service.") and isinstance(service, dict):
-            found += service.get("setting", {}).get("streams", [])
+            for setting in _objects([service.get("setting")]):
+                apis, streams = _objects(setting.get("apis")), _objects(setting.get("streams"))
+                found += [_with_keys(stream, apis) for stream in streams]
     return found
+
+
+def _objects(values: Any) -> list[dict[str, Any]]:
+    """The objects of a list; `millstream run` tells what else is in it."""
+    return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+
+
+def _with_keys(stream: dict[str, Any], apis: list[dict[str, Any]]) -> dict[str, Any]:
+    """A service's stream, with the keys that its apis have for its exchange."""
+    for api in apis:
+        if not stream.get("api_key") and api.get("exchange") == stream.get("exchange"):
+            return stream | {key: value for key, value in api.items() if value}
+    return stream
 
 
 def _stream(section: StreamSection) -> VenueStream:

@@ -14,7 +14,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn
 
 import msgspec
 
@@ -23,6 +23,7 @@ from millstream.model import Book, Candle, Event, MyOrder, MyOrderBatch, MyTrade
 from millstream.service.commands import NoCommands
 from millstream.service.failures import Failures
 from millstream.service.queues import EventQueue
+from millstream.service.sources import GOODBYE_S, Source, cancel, stop_source
 from millstream.service.timers import next_due_ns, timers_of
 
 CONSUMERS = {  # the coroutine of each queue, and the callback it calls
@@ -36,22 +37,8 @@ CONSUMERS = {  # the coroutine of each queue, and the callback it calls
     "process_health": "on_health",
 }
 MOST_AT_ONCE = 64  # events of one queue, before others of the loop have their turn
-GOODBYE_S = 5.0  # how long a part may take to stop before it is cancelled
 
 _log = logging.getLogger(__name__)
-
-
-class Source(Protocol):
-    """Where events come from: a stream, or a subscriber of another process's."""
-
-    def bind_observer(self, observer: Any) -> None:
-        """Give this observer the events from now on."""
-
-    async def start(self) -> None:
-        """Run until `stop`."""
-
-    async def stop(self) -> None:
-        """Let `start` return."""
 
 
 class ServiceBase:
@@ -258,18 +245,18 @@ class ServiceBase:
     async def _stop(self) -> None:
         was_running = self.state == "running"
         self.state = "stopping"
-        await _cancel(self._timers)
+        await cancel(self._timers)
         for source, task in reversed(self._sources):
-            await _stop_source(source, task)
+            await stop_source(source, task)
         self._sources.clear()
         if was_running:
             await self._finish_queues()
             await self._guarded("on_stop", self.on_stop, ())
-        await _cancel([*self._once])
+        await cancel([*self._once])
         if self.ipc_command:
             await self.ipc_command.stop()
             await asyncio.sleep(0)  # on_command_failure hears of what was still open
-        await _cancel([*self._consumers, *self._once])
+        await cancel([*self._consumers, *self._once])
         self.state = "stopped"
 
     def command_failed(self, failure: Any) -> None:
@@ -352,21 +339,6 @@ class ServiceBase:
             if all(task.done() for task in self._consumers):
                 return
             await asyncio.sleep(0.001)
-
-
-async def _stop_source(source: Source, task: asyncio.Task[None]) -> None:
-    try:
-        await asyncio.wait_for(source.stop(), GOODBYE_S)
-        await asyncio.wait_for(asyncio.shield(task), GOODBYE_S)
-    except TimeoutError:
-        _log.warning("%s did not stop in time: cancelled", type(source).__name__)
-    await _cancel([task])
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _is_written(service: ServiceBase, method: str) -> bool:
