@@ -17,7 +17,9 @@ from benchmarks.measure import ROOT, Host, Report, host, table
 
 NAMES = (
     "frame_to_callback_in_process",
+    "frame_to_callback_per_venue",
     "websocket_to_robot_journaled",
+    "busy_minute_end_to_end",
     "replay_a_journal",
     "journal_append",
     "import_time",
