@@ -34,6 +34,7 @@ class Placed(msgspec.Struct, frozen=True):
 
     order_id: str
     venue_id: str
+    at_rest: bool = True  # False: it filled or ended at once, or may have: ask how it stands
 
 
 class Rejected(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ import ccxt.async_support as library
 import msgspec
 
 from millstream.errors import ConfigError, LoginRefused, StreamError
-from millstream.model import CurrencyPair, Exchange, MyOrder
+from millstream.model import CurrencyPair, Exchange, MyOrder, OrderType, TimeInForce
 from millstream.orders.answers import (
     Amended,
     Answer,
@@ -224,7 +224,7 @@ class CcxtLine:
         venue_id = str(made.get("id") or "")
         self._venue_ids[order_id] = venue_id
         self._say(
-            Placed(order_id, venue_id)
+            Placed(order_id, venue_id, _rests(order, made))
             if venue_id
             else InDoubt(order_id, "the venue's answer names no order")
         )
@@ -375,6 +375,13 @@ class _Inquiry:
             name = getattr(call, "__name__", "a question")
             self.failures.append(f"{name}: {sentence(error)}")
             return None
+
+
+def _rests(order: MyOrder, made: Mapping[str, Any]) -> bool:
+    """Whether a new order surely rests whole, as far as the venue's answer tells."""
+    if order.type is OrderType.MARKET or order.time_in_force is not TimeInForce.GTC:
+        return False
+    return not made.get("filled") and made.get("status") in (None, "open")
 
 
 def _client(name: str, keys: Keys, url: str, sandbox: bool, timeout_s: float, paced: bool) -> Any:

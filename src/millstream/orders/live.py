@@ -177,8 +177,10 @@ class LiveVenue:
 
     def _take(self, answer: Answer, now_ns: int) -> list[OrderReport]:
         match answer:
-            case Placed(order_id, venue_id):
+            case Placed(order_id, venue_id, at_rest):
                 self._placing.discard(order_id)
+                if not at_rest:
+                    self._doubt(order_id, now_ns)
                 return [OrderReport(order_id, Happened.ACCEPTED, venue_id)]
             case Rejected(order_id, reason):
                 self._placing.discard(order_id)
@@ -315,7 +317,8 @@ class LiveVenue:
         if whole:
             self._next_reconcile_ns = now_ns + self._settings.reconcile_ns
         born_ns = (self._born_ns.get(order.order_id, order.received_ns) for order in asked)
-        since_ns = min([*born_ns, now_ns - self._settings.reconcile_ns]) - _SKEW_NS
+        since_ns = min([*born_ns, now_ns - self._settings.reconcile_ns])
+        since_ns = max(0, since_ns - _SKEW_NS)
         pairs = {order.symbol for order in asked} | (self._pairs if whole else set())
         balances = whole and self._settings.compare_balances and not self._facts.contracts
         self._asking = True
