@@ -11,12 +11,14 @@ from millstream.model import AmendOrder, Event, OrderAction, Output
 from millstream.model.codec import decode_events, decode_outputs
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
+from millstream.orders.kill_switch import Brake
+from millstream.orders.risk import RiskState
 from millstream.orders.store import OrderStore
 
 __all__ = ["Inbox", "orders_loop"]
 
 _log = logging.getLogger(__name__)
-_WAIT_MS: Final = 50  # how late a request of the paper venue may take effect on a silent market
+_WAIT_MS: Final = 10  # how late a kill may be seen, or a request of the paper venue take effect
 _TURN: Final = 64  # messages handled before wishes are stored and answers taken
 _CLOSING_TURNS: Final = 500
 _CLOSING_WAIT_MS: Final = 10
@@ -42,15 +44,18 @@ def orders_loop(
     journal_sync: Callable[[], None],
     clock_ns: Callable[[], int],
     stop: Callable[[], bool],
+    brake: Callable[[int], Brake] | None = None,
 ) -> None:
     """Run until `stop()` is true; then take what has arrived, and cancel what rests.
 
     journal_sync: called before intents are stored, returns when everything up to the events that
         caused them is durable.
+    brake: what may leave at all, asked in each turn with the time; None: everything.
     Raises StoreError when the store can no longer keep its promises; nothing is sent after that.
     """
+    turn = _Turn(desk, gateway, journal_sync, clock_ns, brake)
+    turn.look_at_the_brake()  # before the first intent of an earlier session could leave
     gateway.start(clock_ns())
-    turn = _Turn(desk, gateway, journal_sync, clock_ns)
     while not stop():
         turn.take(inbox.receive(_WAIT_MS))
     began_ns = clock_ns()
@@ -80,7 +85,10 @@ class _Turn:
         gateway: Gateway,
         journal_sync: Callable[[], None],
         clock_ns: Callable[[], int],
+        brake: Callable[[int], Brake] | None,
     ) -> None:
+        self._brake = brake
+        self._known = Brake()
         self._desk = desk
         self._gateway = gateway
         self._journal_sync = journal_sync
@@ -91,9 +99,27 @@ class _Turn:
         for first in range(0, len(messages), _TURN):
             self._take_some(messages[first : first + _TURN])
         if not messages:
+            self.look_at_the_brake()
             self._gateway.step(self._clock_ns())
 
+    def look_at_the_brake(self) -> None:
+        """Do what somebody outside said of all trading."""
+        if self._brake is None:
+            return
+        now_ns = self._clock_ns()
+        brake = self._brake(now_ns)
+        if brake == self._known:
+            return
+        self._known = brake
+        self._desk.set_state(brake.state)
+        if brake.state is RiskState.HALTED:
+            self._gateway.halt(str(brake), now_ns)
+        else:
+            self._gateway.resume()
+            _log.warning("trading is %s", brake)
+
     def _take_some(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        self.look_at_the_brake()
         wishes: list[Output] = []
         for name, raw in messages:
             try:
