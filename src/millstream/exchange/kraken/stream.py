@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,12 +17,11 @@ import msgspec
 from millstream.errors import LoginRefused, StreamError
 from millstream.exchange.credentials import Credentials, key_lock
 from millstream.exchange.decoding import Decoder
-from millstream.exchange.ended_orders import EndedOrders
+from millstream.exchange.healing import HealingStream
 from millstream.exchange.kraken import auth, wire
 from millstream.exchange.kraken.decode import KrakenDecoder
-from millstream.exchange.live import VenueSettings, VenueStream
-from millstream.exchange.resubscribe import Resubscriber
-from millstream.model import Channel, CurrencyPair, Event, Gap, Resynced
+from millstream.exchange.live import VenueSettings
+from millstream.model import Channel, CurrencyPair
 from millstream.stream import rest
 from millstream.stream.base import Message
 from millstream.stream.talk import Talk
@@ -43,16 +41,11 @@ class KrakenSettings(VenueSettings, frozen=True, kw_only=True):
     candle_interval: str = "1m"
 
 
-class KrakenStream(VenueStream):
+class KrakenStream(HealingStream):
     """Tickers, trades, books, candles, own orders and own trades of Kraken spot."""
 
     settings_type = KrakenSettings
     venue_settings: KrakenSettings
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._resubscribers: dict[Channel, Resubscriber] = {}
-        super().__init__(*arguments, **named)
-        self._ended = EndedOrders(self.settings, self._ask_ended, self._say_unreconciled)
 
     def decoder(self, channel: Channel) -> Decoder:
         """A decoder for the frames of one channel."""
@@ -94,34 +87,16 @@ class KrakenStream(VenueStream):
         """All open orders, after each connect."""
         await self._run(Channel.MY_ORDER_BATCH)
 
-    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
-        """Give events to the observers, and heal what one of them says is broken."""
-        super().publish(channel, events)
-        resubscriber = self._resubscribers.get(channel)
-        if resubscriber is None:
-            return
-        for event in events:
-            if type(event) is Resynced:
-                resubscriber.healed(event.symbol)
-        decoder = self._decoders[channel]
-        assert isinstance(decoder, KrakenDecoder)
-        resubscriber.ask(decoder.resubscriptions())
-        if decoder.account.vanished:
-            self._ended.wake()
-
-    async def _ask_ended(self) -> bool:
+    async def ask_ended(self) -> bool:
+        """Ask REST once how orders ended, and publish it; True when nothing is left to ask."""
         decoder = self._decoders[Channel.MY_ORDER]
         assert isinstance(decoder, KrakenDecoder)
         asked = decoder.account.vanished
         for start in range(0, len(asked), wire.ORDERS_PER_QUESTION):
             part = asked[start : start + wire.ORDERS_PER_QUESTION]
             told = await fetch_orders(self.credentials, self.venue_settings, part)
-            super().publish(Channel.MY_ORDER, decoder.account.ended(told, time.time_ns()))
+            self.publish(Channel.MY_ORDER, decoder.account.ended(told, time.time_ns()))
         return not decoder.account.vanished
-
-    def _say_unreconciled(self, reason: str) -> None:
-        channel, now_ns = Channel.MY_ORDER, time.time_ns()
-        super().publish(channel, [Gap(now_ns, self.exchange, channel, None, "", "", 0, reason)])
 
     async def _run(self, channel: Channel) -> None:
         settings, token = self.venue_settings, ""
@@ -143,15 +118,9 @@ class KrakenStream(VenueStream):
             number = wire.AGAIN + (0 if pair is None else self.currency_pairs.index(pair))
             return [request(method, pairs, number) for method in ("unsubscribe", "subscribe")]
 
-        resubscriber = Resubscriber(settings, anew)
-        if channel is Channel.BOOK or channel.private:
-            self._resubscribers[channel] = resubscriber
-
-        async def prepare(talk: Talk) -> None:
+        async def login(talk: Talk) -> None:
             nonlocal token
-            resubscriber.connected(talk)
-            if channel.private:
-                token = await fetch_token(self.credentials, settings)
+            token = await fetch_token(self.credentials, settings)
 
         async def subscribe() -> Message:
             if channel.private:
@@ -160,12 +129,7 @@ class KrakenStream(VenueStream):
             return [request("subscribe", pairs, 1 + n) for n, pairs in enumerate(parts)]
 
         url = settings.private_url if channel.private else settings.public_url
-        try:
-            await self.run_decoded(self._address(url), channel, subscribe, prepare=prepare)
-        finally:
-            resubscriber.cancel()
-            if channel is Channel.MY_ORDER:
-                self._ended.cancel()
+        await self.run_healed(self._address(url), channel, subscribe, anew, login)
 
     def _address(self, url: str) -> str:
         """`url`, or the same path on another host."""

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from millstream.errors import LoginRefused, StreamError
 from millstream.exchange.decoding import Decoder
-from millstream.exchange.ended_orders import EndedOrders
+from millstream.exchange.healing import HealingStream
 from millstream.exchange.kraken.auth import secret_bytes
 from millstream.exchange.kraken_future import auth, wire
 from millstream.exchange.kraken_future.decode import KrakenFutureDecoder
-from millstream.exchange.live import VenueSettings, VenueStream
-from millstream.exchange.resubscribe import Resubscriber
-from millstream.model import Channel, CurrencyPair, Event, Gap, Resynced
+from millstream.exchange.live import VenueSettings
+from millstream.model import Channel, CurrencyPair
 from millstream.stream import rest
 from millstream.stream.base import Message
 from millstream.stream.talk import Keepalive, Talk
@@ -43,16 +41,11 @@ class KrakenFutureSettings(VenueSettings, frozen=True, kw_only=True):
     product_prefix: str = wire.PREFIXES[0]  # "PF_", or "PI_": inverse, volumes in dollars
 
 
-class KrakenFutureStream(VenueStream):
+class KrakenFutureStream(HealingStream):
     """Tickers, trades, books, own orders and own trades of Kraken's perpetual futures."""
 
     settings_type = KrakenFutureSettings
     venue_settings: KrakenFutureSettings
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._resubscribers: dict[Channel, Resubscriber] = {}
-        super().__init__(*arguments, **named)
-        self._ended = EndedOrders(self.settings, self._ask_ended, self._say_unreconciled)
 
     def decoder(self, channel: Channel) -> Decoder:
         """A decoder for the frames of one channel."""
@@ -90,22 +83,8 @@ class KrakenFutureStream(VenueStream):
         """All open orders, after each connect."""
         await self._run(Channel.MY_ORDER_BATCH)
 
-    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
-        """Give events to the observers, and heal what one of them says is broken."""
-        super().publish(channel, events)
-        resubscriber = self._resubscribers.get(channel)
-        if resubscriber is None:
-            return
-        for event in events:
-            if type(event) is Resynced:
-                resubscriber.healed(event.symbol)
-        decoder = self._decoders[channel]
-        assert isinstance(decoder, KrakenFutureDecoder)
-        resubscriber.ask(decoder.resubscriptions())
-        if decoder.account.vanished:
-            self._ended.wake()
-
-    async def _ask_ended(self) -> bool:
+    async def ask_ended(self) -> bool:
+        """Ask REST once how orders ended, and publish it; True when nothing is left to ask."""
         decoder = self._decoders[Channel.MY_ORDER]
         assert isinstance(decoder, KrakenFutureDecoder)
         account, seen, query = decoder.account, set[str](), ""
@@ -118,7 +97,7 @@ class KrakenFutureStream(VenueStream):
                     order = event.new_order or event.order
                     if order is not None and order.uid not in seen:
                         seen.add(order.uid)  # what comes later in the pages happened before
-                        super().publish(Channel.MY_ORDER, account.ended(kind, event, now_ns))
+                        self.publish(Channel.MY_ORDER, account.ended(kind, event, now_ns))
             if not page.continuation_token or not set(account.vanished) - seen:
                 break
             query = urlencode({"continuation_token": page.continuation_token})
@@ -138,10 +117,6 @@ class KrakenFutureStream(VenueStream):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StreamError(f"{url} is not readable: {error}.") from None
 
-    def _say_unreconciled(self, reason: str) -> None:
-        channel, now_ns = Channel.MY_ORDER, time.time_ns()
-        super().publish(channel, [Gap(now_ns, self.exchange, channel, None, "", "", 0, reason)])
-
     async def _run(self, channel: Channel) -> None:
         settings = self.venue_settings
         proof: dict[str, str] = {}
@@ -154,28 +129,15 @@ class KrakenFutureStream(VenueStream):
             pairs = [] if pair is None else [pair]
             return requests("unsubscribe", pairs) + requests("subscribe", pairs)
 
-        resubscriber = Resubscriber(settings, anew)
-        if channel is Channel.BOOK or channel.private:
-            self._resubscribers[channel] = resubscriber
-
-        async def prepare(talk: Talk) -> None:
+        async def login(talk: Talk) -> None:
             nonlocal proof
-            resubscriber.connected(talk)
-            if channel.private:
-                proof = auth.proof(self.credentials, await self._challenged(talk))
+            proof = auth.proof(self.credentials, await self._challenged(talk))
 
         async def subscribe() -> Message:
             return requests("subscribe", self.currency_pairs)
 
         keepalive = Keepalive(wire.PING, wire.PING_EVERY_S)
-        try:
-            await self.run_decoded(
-                self._address(), channel, subscribe, prepare=prepare, keepalive=keepalive
-            )
-        finally:
-            resubscriber.cancel()
-            if channel is Channel.MY_ORDER:
-                self._ended.cancel()
+        await self.run_healed(self._address(), channel, subscribe, anew, login, keepalive=keepalive)
 
     async def _challenged(self, talk: Talk) -> str:
         """The connection's challenge."""

@@ -1,0 +1,101 @@
+"""A stream whose books and account are healed on the connection that they broke on.
+
+A broken book, or account, is subscribed anew (`resubscribe.py`). Orders that the next snapshot of
+open ones has no more are asked for by REST (`ended_orders.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, cast
+
+from millstream.exchange.decoding import Decoder
+from millstream.exchange.ended_orders import EndedOrders
+from millstream.exchange.live import VenueStream
+from millstream.exchange.resubscribe import Resubscriber
+from millstream.model import Channel, CurrencyPair, Event, Gap, Resynced
+from millstream.stream.link import Host, Message
+from millstream.stream.talk import Keepalive, Talk
+
+
+class HealingAccount(Protocol):
+    """What is known of own orders."""
+
+    @property
+    def vanished(self) -> list[str]:
+        """The venue's ids of orders that ended, nobody knows how."""
+
+
+class HealingDecoder(Decoder, Protocol):
+    """A decoder that says what is broken."""
+
+    @property
+    def account(self) -> HealingAccount:
+        """What is known of own orders."""
+
+    def resubscriptions(self) -> list[CurrencyPair | None]:
+        """Who needs a new subscription, once; None is the account."""
+
+
+class HealingStream(VenueStream):
+    """A venue's stream with resubscriptions, and REST for orders that ended unseen."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._resubscribers: dict[Channel, Resubscriber] = {}
+        super().__init__(*arguments, **named)
+        self._ended = EndedOrders(self.settings, self.ask_ended, self._say_unreconciled)
+
+    @abstractmethod
+    async def ask_ended(self) -> bool:
+        """Ask REST once how orders ended, and publish it; True when nothing is left to ask."""
+
+    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
+        """Give events to the observers, and heal what one of them says is broken."""
+        super().publish(channel, events)
+        resubscriber = self._resubscribers.get(channel)
+        if resubscriber is None:
+            return
+        for event in events:
+            if type(event) is Resynced:
+                resubscriber.healed(event.symbol)
+        decoder = cast("HealingDecoder", self._decoders[channel])
+        resubscriber.ask(decoder.resubscriptions())
+        if decoder.account.vanished:
+            self._ended.wake()
+
+    async def run_healed(
+        self,
+        host: Host,
+        channel: Channel,
+        subscribe: Callable[[], Awaitable[Message]],
+        anew: Callable[[CurrencyPair | None], Sequence[bytes]],
+        login: Callable[[Talk], Awaitable[None]],
+        *,
+        keepalive: Keepalive | None = None,
+    ) -> None:
+        """Keep one channel connected.
+
+        anew: the messages that subscribe a pair, or the account (None), anew. login: what a private
+        channel needs before it is subscribed.
+        """
+        resubscriber = Resubscriber(self.settings, anew)
+        if channel is Channel.BOOK or channel.private:
+            self._resubscribers[channel] = resubscriber
+
+        async def prepare(talk: Talk) -> None:
+            resubscriber.connected(talk)
+            if channel.private:
+                await login(talk)
+
+        try:
+            await self.run_decoded(host, channel, subscribe, prepare=prepare, keepalive=keepalive)
+        finally:
+            resubscriber.cancel()
+            if channel is Channel.MY_ORDER:
+                self._ended.cancel()
+
+    def _say_unreconciled(self, reason: str) -> None:
+        channel, now_ns = Channel.MY_ORDER, time.time_ns()
+        super().publish(channel, [Gap(now_ns, self.exchange, channel, None, "", "", 0, reason)])
