@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
+from urllib.parse import unquote
 
 import msgspec
 
@@ -121,3 +122,13 @@ def number(text: str) -> Decimal:
     if value.as_tuple().exponent < -18:  # type: ignore[operator]
         raise ValueError(text)
     return value
+
+
+def fields(form: str) -> dict[str, str]:
+    """The fields of a query or a form; the last one wins."""
+    found = {}
+    for piece in form.split("&"):
+        name, _, value = piece.partition("=")
+        if name:
+            found[unquote(name.replace("+", " "))] = unquote(value.replace("+", " "))
+    return found

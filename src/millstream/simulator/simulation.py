@@ -16,7 +16,7 @@ from millstream.simulator.faults import FaultPlan, Faults
 from millstream.simulator.front import Front, Key
 from millstream.simulator.history import History
 from millstream.simulator.market import Market, MarketSettings
-from millstream.simulator.orders import PairRules, SelfTrade, VenueRules, decimals_of
+from millstream.simulator.orders import PairRules, SelfTrade, VenueRules
 from millstream.simulator.recording import Recording
 from millstream.simulator.server import Source
 from millstream.simulator.trading import TradingServer
@@ -63,6 +63,7 @@ class SimulationSettings(msgspec.Struct, frozen=True, kw_only=True):
     tape: Path | None = None
     speed: float = 1.0
     faults: Faults = Faults()
+    limits: bool = True  # the venue's rate limits; False: none
     rest_port: int = 0
     ws_port: int = 0
 
@@ -93,7 +94,7 @@ def make_server(settings: SimulationSettings) -> TradingServer:
     histories = {pair: History() for pair in venue.pairs}
     venue.on_trade.append(lambda trade: histories[trade.pair].add(trade))
     plan = FaultPlan(settings.faults)
-    front = _front(settings.exchange, venue, histories, keys, plan)
+    front = _front(settings, venue, histories, keys, plan)
     return TradingServer(
         venue,
         front,
@@ -106,19 +107,19 @@ def make_server(settings: SimulationSettings) -> TradingServer:
 
 
 def _front(
-    exchange: str,
+    settings: SimulationSettings,
     venue: Venue,
     histories: dict[CurrencyPair, History],
     keys: list[Key],
     plan: FaultPlan,
 ) -> Front:
-    if exchange == "kraken":
+    if settings.exchange == "kraken":
         from millstream.simulator.kraken.front import KrakenFront
 
-        return KrakenFront(venue, histories, keys, plan)
+        return KrakenFront(venue, histories, keys, plan, limits=settings.limits)
     from millstream.simulator.binance.front import BinanceFront
 
-    return BinanceFront(venue, histories, keys, plan)
+    return BinanceFront(venue, histories, keys, plan, limits=settings.limits)
 
 
 def _market(settings: SimulationSettings) -> tuple[Source, list[PairRules]]:
@@ -129,7 +130,9 @@ def _market(settings: SimulationSettings) -> tuple[Source, list[PairRules]]:
         missing = [str(pair) for pair in wanted if pair not in pairs]
         if missing:
             raise ConfigError(f"{settings.tape} has nothing of {', '.join(missing)}")
-        return recording, [_rules(pair, Decimal("0.01"), Decimal("0.00001")) for pair in pairs]
+        return recording, [
+            _rules(settings.exchange, pair, Decimal("0.01"), Decimal("0.00001")) for pair in pairs
+        ]
     wanted = wanted or [CurrencyPair.parse(name) for name in DEFAULT_PAIRS[settings.exchange]]
     instruments = tuple(_instrument(pair) for pair in dict.fromkeys(wanted))
     market = Market(
@@ -138,6 +141,7 @@ def _market(settings: SimulationSettings) -> tuple[Source, list[PairRules]]:
     )
     rules = [
         _rules(
+            settings.exchange,
             one.pair,
             Decimal(1).scaleb(-one.price_decimals),
             Decimal(1).scaleb(-one.volume_decimals),
@@ -160,9 +164,12 @@ def _instrument(pair: CurrencyPair) -> Instrument:
     return Instrument(pair, price, decimals, volume_decimals)
 
 
-def _rules(pair: CurrencyPair, tick: Decimal, lot: Decimal) -> PairRules:
-    notional = Decimal(5) if DOLLARS.get(pair.quote, 0) in (1.0, 1.09, 1.27) else Decimal("0.0001")
-    assert decimals_of(tick) <= 8
+def _rules(exchange: str, pair: CurrencyPair, tick: Decimal, lot: Decimal) -> PairRules:
+    notional = Decimal(5) if exchange == "binance" else Decimal("0.5")
+    if DOLLARS.get(pair.quote, 1.0) > 2.0:  # a coin
+        notional = Decimal("0.0001")
+    if exchange == "kraken":
+        return PairRules(pair, tick, Decimal("1e-8"), lot * 5, notional)
     return PairRules(pair, tick, lot, lot, notional)
 
 

@@ -1,7 +1,8 @@
 """A venue that trades, on loopback: a market comes in, clients' orders meet it, all are told of it.
 
-Two ports: REST and websocket. On the REST port `/_truth` answers with every order, fill and balance,
-whatever faults there are; a POST to `/_faults` sets new ones, one to `/_drop` cuts every websocket.
+Two ports: REST and websocket. On the REST port `/_truth` answers with every order, fill and
+balance, whatever faults there are; a POST to `/_faults` sets new ones, one to `/_drop` cuts all
+websockets.
 """
 
 from __future__ import annotations

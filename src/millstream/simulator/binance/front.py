@@ -13,10 +13,10 @@ from millstream.simulator.binance.account import AccountRequests
 from millstream.simulator.binance.market import Market, Parameters
 from millstream.simulator.binance.problems import Problem, of_fault, too_many, too_many_orders
 from millstream.simulator.binance.publish import Publisher
-from millstream.simulator.binance.security import Security, fields
+from millstream.simulator.binance.security import Security
 from millstream.simulator.binance.sessions import ApiSession, StreamSession
 from millstream.simulator.faults import FaultPlan, RequestFault
-from millstream.simulator.front import HttpAnswer, HttpRequest, Key, RequestLimit, Session
+from millstream.simulator.front import HttpAnswer, HttpRequest, Key, RequestLimit, Session, fields
 from millstream.simulator.history import History
 from millstream.simulator.orders import Change, ChangeKind
 from millstream.simulator.venue import Venue
@@ -67,12 +67,15 @@ class BinanceFront:
         histories: Mapping[CurrencyPair, History],
         keys: Iterable[Key],
         plan: FaultPlan,
+        *,
+        limits: bool = True,
     ) -> None:
         self._venue = venue
         self.security = Security(keys)
         self.market = Market(venue, histories)
         self.account = AccountRequests(venue, self.market, plan)
         self._publisher = Publisher(venue, histories, self.market)
+        self._limits = limits
         self._weight = RequestLimit(6_000, 60)
         self._orders = {name: RequestLimit(100, 10) for name in venue.balances}
         self._day_orders = {name: RequestLimit(200_000, 86_400) for name in venue.balances}
@@ -95,7 +98,7 @@ class BinanceFront:
         self._use(1, now_ns)
         if orders:
             for limit in (self._orders[account], self._day_orders[account]):
-                if not limit.use(1, now_ns):
+                if not limit.use(1, now_ns) and self._limits:
                     raise too_many_orders(limit.retry_after_s(now_ns))
         return change(account, given, now_ns)
 
@@ -121,7 +124,7 @@ class BinanceFront:
         ]
 
     def _use(self, weight: int, now_ns: int) -> None:
-        if not self._weight.use(weight, now_ns):
+        if not self._weight.use(weight, now_ns) and self._limits:
             raise too_many(self._weight.retry_after_s(now_ns))
 
     # ---- REST -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 from millstream.simulator.binance.problems import Problem, missing
-from millstream.simulator.front import Key
+from millstream.simulator.front import Key, fields
 
 _AHEAD_MS = 1_000
 _LONGEST_MS = 60_000
@@ -84,13 +84,3 @@ class Security:
         if not hmac.compare_digest(right, signature.lower()):
             raise Problem(-1022, "Signature for this request is not valid.")
         return owner.account
-
-
-def fields(form: str) -> dict[str, str]:
-    """The fields of a query or a form; the last one wins."""
-    found = {}
-    for piece in form.split("&"):
-        name, _, value = piece.partition("=")
-        if name:
-            found[unquote(name.replace("+", " "))] = unquote(value.replace("+", " "))
-    return found

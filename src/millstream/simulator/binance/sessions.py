@@ -62,21 +62,16 @@ class Answers(Protocol):
 
 
 _PUBLIC = frozenset(
-    [
-        "ping",
-        "time",
-        "exchangeInfo",
-        "depth",
-        "trades.recent",
-        "trades.aggregate",
-        "klines",
-        "avgPrice",
-    ]
-    + ["ticker.24hr", "ticker.price", "ticker.book"]
+    {
+        *("ping", "time", "exchangeInfo", "depth", "klines", "avgPrice"),
+        *("trades.recent", "trades.aggregate", "ticker.24hr", "ticker.price", "ticker.book"),
+    }
 )
 _CHANGES = frozenset(
-    ["order.place", "order.cancel", "order.cancelReplace", "order.amend.keepPriority"]
-    + ["openOrders.cancelAll"]
+    {
+        *("order.place", "order.cancel", "order.cancelReplace"),
+        *("order.amend.keepPriority", "openOrders.cancelAll"),
+    }
 )
 
 
