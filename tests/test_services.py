@@ -136,6 +136,8 @@ def run(made, condition):
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         await asyncio.wait_for(running, 15)
+        if waiting.done():
+            waiting.result()  # a condition that never held fails the test here
         waiting.cancel()
 
     asyncio.run(scene())

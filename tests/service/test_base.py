@@ -143,3 +143,58 @@ def test_it_hears_a_real_stream():
             most_s=15,
         )
     assert min(heard.values()) > 50
+
+
+def test_a_callback_that_waits_is_let_finish_at_the_stop():
+    finished = []
+
+    class Slow(ServiceBase):
+        async def on_trade(self, trade):
+            finished.append("began")
+            await asyncio.sleep(0.1)
+            finished.append("ended")
+
+    run(Slow(), lambda: Source(trade(1), trade(2)), lambda: finished)
+    assert finished == ["began", "ended"] * 2
+
+
+def test_a_stop_that_was_given_up_goes_on_and_can_be_waited_for_again():
+    service = Seen()
+
+    async def scene():
+        service.connect([], [Source()])
+        await service.start()
+        first = asyncio.create_task(service.stop())
+        await asyncio.sleep(0)
+        first.cancel()
+        await service.stop()
+
+    asyncio.run(scene())
+    assert service.said == ["set up", "stopped"]
+    assert service.state == "stopped"
+
+
+def test_a_farewell_command_still_leaves():
+    class Commands:
+        def __init__(self):
+            self.open, self.sent = False, []
+
+        async def start(self):
+            self.open = True
+
+        async def stop(self):
+            self.open = False
+
+        async def broadcast(self, command_type):
+            assert self.open
+            self.sent.append(command_type)
+
+    class Polite(ServiceBase):
+        async def on_stop(self):
+            await self.ipc_command.broadcast("goodbye")
+
+    service = Polite()
+    service.ipc_command = Commands()
+    run(service, Source, lambda: service.state == "running")
+    assert service.ipc_command.sent == ["goodbye"]
+    assert not service.ipc_command.open
