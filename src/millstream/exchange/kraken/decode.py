@@ -7,8 +7,7 @@ takes `_other`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -23,23 +22,19 @@ from millstream.exchange.decoding import (
 from millstream.exchange.kraken import wire
 from millstream.exchange.kraken.account import Account
 from millstream.exchange.kraken.book import PairBook
-from millstream.exchange.kraken.series import PairCandles, PairTrades
-from millstream.exchange.kraken.times import nanoseconds
-from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused, Ticker
-
-Handler: TypeAlias = Callable[[bytes, int], list[Event]]
+from millstream.exchange.kraken.channels import (
+    Handler,
+    WrongFrame,
+    candle_handler,
+    execution_handler,
+    ticker_handler,
+    trade_handler,
+)
+from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
 
 _KRAKEN = Exchange.KRAKEN
-_tickers = msgspec.json.Decoder(wire.TickerFrame).decode
-_trades = msgspec.json.Decoder(wire.TradeFrame).decode
 _books = msgspec.json.Decoder(wire.BookFrame).decode
-_candles = msgspec.json.Decoder(wire.CandleFrame).decode
-_executions = msgspec.json.Decoder(wire.ExecutionFrame).decode
 _anything = msgspec.json.Decoder(wire.Anything).decode
-
-
-class WrongFrame(Exception):
-    """Readable, but not what this channel may carry."""
 
 
 class KrakenDecoder:
@@ -62,7 +57,8 @@ class KrakenDecoder:
         self.pairs = tuple(dict.fromkeys(pairs))
         self.channels = tuple(dict.fromkeys(channels))
         wire.subscribed_depth(book_depth)
-        self._interval, self._minutes = candle_interval, wire.minutes(candle_interval)
+        wire.minutes(candle_interval)
+        self._interval = candle_interval
         self._counts = FrameCounts()
         self._wanted: list[CurrencyPair | None] = []
         self._topics = [
@@ -143,89 +139,23 @@ class KrakenDecoder:
     # ---- a handler per channel ------------------------------------------------------------------
 
     def _handler(self, channel: Channel) -> Handler:
+        counts = self._counts
+        served = {wire.symbol(pair): (pair, topic) for pair, topic in self._of(channel)}
         match channel:
             case Channel.TICKER:
-                return self._ticker_handler()
+                return ticker_handler(served, counts)
             case Channel.TRADE:
-                return self._trade_handler()
+                return trade_handler(served, counts)
             case Channel.BOOK:
                 return self._book
             case Channel.CANDLE:
-                return self._candle_handler()
+                return candle_handler(served, counts, self._interval)
             case _:
-                return self._execution_handler()
+                topics = [topic for topic in self._topics if topic.pair is None]
+                return execution_handler(self._account, topics, counts)
 
     def _of(self, channel: Channel) -> list[tuple[CurrencyPair, Topic]]:
         return [(t.pair, t) for t in self._topics if t.channel is channel and t.pair is not None]
-
-    def _ticker_handler(self) -> Handler:
-        served = {wire.symbol(pair): (pair, topic) for pair, topic in self._of(Channel.TICKER)}
-        counts = self._counts
-
-        def handle(raw: bytes, received_ns: int) -> list[Event]:
-            events: list[Event] = []
-            for quote in _tickers(raw).data:
-                found = served.get(quote.symbol)
-                if found is None:
-                    continue
-                pair, topic = found
-                bid, ask = quote.bid, quote.ask
-                topic.last_ns = received_ns
-                if not bid or not ask:
-                    continue
-                told_ns = nanoseconds(quote.timestamp)
-                bid_qty, ask_qty = quote.bid_qty, quote.ask_qty
-                events.append(
-                    Ticker(received_ns, _KRAKEN, pair, told_ns, bid, bid_qty, ask, ask_qty)
-                )
-            if not events:
-                counts.ignore("a market without a bid and an ask, or not subscribed")
-                return events
-            counts.tickers += len(events)
-            if len(events) > 1:
-                counts.further += len(events) - 1
-            return events
-
-        return handle
-
-    def _trade_handler(self) -> Handler:
-        counts = self._counts
-        served = {
-            wire.symbol(pair): PairTrades(pair, topic, counts)
-            for pair, topic in self._of(Channel.TRADE)
-        }
-
-        def handle(raw: bytes, received_ns: int) -> list[Event]:
-            deals = _trades(raw).data
-            if len(deals) == 1:
-                deal = deals[0]
-                trades = served.get(deal.symbol)
-                if trades is not None:
-                    told = trades.take(deal, nanoseconds(deal.timestamp), received_ns)
-                    trades.topic.last_ns = received_ns
-                    if not told:
-                        counts.ignore("a trade seen before")
-                    return told
-            return several(deals, received_ns)
-
-        def several(deals: list[wire.Deal], received_ns: int) -> list[Event]:
-            times = [nanoseconds(deal.timestamp) for deal in deals]
-            ordered = sorted(zip(deals, times, strict=True), key=lambda one: one[0].trade_id)
-            events: list[Event] = []
-            before = counts.trades
-            for deal, exchange_ns in ordered:
-                trades = served.get(deal.symbol)
-                if trades is not None:
-                    trades.topic.last_ns = received_ns
-                    events += trades.take(deal, exchange_ns, received_ns)
-            told = counts.trades - before
-            if told:
-                counts.further += told - 1
-            else:
-                counts.ignore("trades seen before, or of a symbol that was not subscribed")
-            return events
-
-        return handle
 
     def _book(self, raw: bytes, received_ns: int) -> list[Event]:
         counts, frame = self._counts, _books(raw)
@@ -246,51 +176,6 @@ class KrakenDecoder:
         else:
             counts.ignore("of a book that awaits its snapshot, or was not subscribed")
         return events
-
-    def _candle_handler(self) -> Handler:
-        counts = self._counts
-        served = {
-            wire.symbol(pair): PairCandles(pair, topic, counts, self._interval, self._minutes)
-            for pair, topic in self._of(Channel.CANDLE)
-        }
-
-        def handle(raw: bytes, received_ns: int) -> list[Event]:
-            frame = _candles(raw)
-            told_ns = nanoseconds(frame.timestamp)
-            by_symbol: dict[str, list[tuple[int, wire.Bar]]] = {}
-            for bar in frame.data:
-                if bar.interval != self._minutes:
-                    raise WrongFrame("the candle's interval is not the subscription's")
-                if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
-                    raise WrongFrame("the candle's prices are not between its low and its high")
-                timed = nanoseconds(bar.interval_begin), bar
-                by_symbol.setdefault(bar.symbol, []).append(timed)
-            events: list[Event] = []
-            for symbol, bars in by_symbol.items():
-                candles = served.get(symbol)
-                if candles is not None:
-                    candles.topic.last_ns = received_ns
-                    events += candles.take(bars, told_ns, received_ns)
-            if events:
-                counts.further += len(events) - 1
-            else:
-                counts.ignore("candles closed before, or of a symbol that was not subscribed")
-            return events
-
-        return handle
-
-    def _execution_handler(self) -> Handler:
-        counts, account = self._counts, self._account
-        topics = [topic for topic in self._topics if topic.pair is None]
-
-        def handle(raw: bytes, received_ns: int) -> list[Event]:
-            events = account.frame(_executions(raw), received_ns)
-            for topic in topics:
-                topic.last_ns = received_ns
-            counts.own(events)
-            return events
-
-        return handle
 
     # ---- what is not data -----------------------------------------------------------------------
 
