@@ -2,7 +2,7 @@
 
 `python ccxt_venue.py VENUE FILE CHANNEL`. The handler parses the text and calls `handle_message`.
 Nobody awaits the result, which is less work than a `watch_...` would be; what is counted is the
-messages that it resolves.
+first and the last message that it resolves.
 """
 
 import asyncio
@@ -76,13 +76,13 @@ async def run(venue, path, channel):
         assert called, (venue, channel)
         client.resolve = resolve
         began = time.process_time()
-        for frame in frames[1:]:
+        for frame in frames[1:-1]:
             took(frame)
         spent = time.process_time() - began
         client.resolve, called = counted, 0
         took(frames[-1])
         await exchange.close()
-        n = len(frames) - 1
+        n = len(frames) - 2
         return {"us": spent / n * 1e6, "n": n, "called": n if called else 0}
 
     loop = asyncio.get_running_loop()
