@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "Play a market to two robots, journal it, replay it, prove it equal.",
     "run": "Run the robots (on paper) or the services of a configuration, live.",
     "streams": "Show how each subscription of a configuration stands.",
+    "simulate": "Run exchanges on 127.0.0.1 for any client to trade on.",
     "record": "Record an exchange's raw frames as a tape.",
     "replay": "Replay a journal through its robots and prove it equal.",
     "why": "Explain one order: market, state, action, risk, each step to the venue and back.",
