@@ -22,9 +22,10 @@ from millstream.model import (
     PublishWhitelist,
     Ticker,
     Timer,
+    Trade,
     Whitelist,
 )
-from millstream.robot import Market, Robot
+from millstream.robot import CandleBuilder, Market, Robot
 from millstream.robot.moment import Moment
 from millstream.strategy.analysis import Signals, analyze, signals_of
 from millstream.strategy.broker import Broker
@@ -55,6 +56,7 @@ class StrategyState(msgspec.Struct):
     entries_stopped: bool = False
     paused: bool = False
     signals: dict[str, Signals] = {}  # of each pair's last row
+    builders: dict[str, CandleBuilder] = {}  # of pairs whose candles are built from trades
 
 
 class StrategyRobot(Robot):
@@ -100,6 +102,7 @@ class StrategyRobot(Robot):
     def on_start(self) -> Iterator[Action]:
         """Begin the loop, and tell followers the pairs."""
         self.strategy.bot_start()
+        self.state.entries_stopped = self.parameters.initial_state != "running"
         self._slower = slower_timeframes(self.strategy)
         self.every(f"{int(self.parameters.process_throttle_secs * 1_000)}ms", LOOP)
         if self.parameters.publish:
@@ -125,8 +128,22 @@ class StrategyRobot(Robot):
         """Analyze at each candle that closed."""
         if not candle.closed or candle.interval != self.strategy.timeframe:
             return
-        if self.parameters.candles_from:
-            return
+        if not (self.parameters.candles_from or self.parameters.candles_from_trades):
+            yield from self._closed(candle)
+
+    def on_trade(self, trade: Trade) -> Iterator[Action] | None:
+        """Build candles, if that is how it gets them."""
+        if not self.parameters.candles_from_trades:
+            return None
+        pair, timeframe = self._pairs[trade.exchange, trade.symbol], self.strategy.timeframe
+        builder = self.state.builders.get(pair)
+        if builder is None:
+            builder = CandleBuilder(timeframe, timeframe_to_ns(timeframe))
+            self.state.builders[pair] = builder
+        closed = builder.add(trade)
+        return None if closed is None else self._closed(closed)
+
+    def _closed(self, candle: Candle) -> Iterator[Action]:
         pair = self._pairs[candle.exchange, candle.symbol]
         self._told_time(candle.exchange_ns or candle.close_ns)
         prices = (candle.open, candle.high, candle.low, candle.close, candle.volume)

@@ -64,6 +64,8 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = True
     producers: tuple[str, ...] = ()  # the other bots it follows, by name
     candles_from: str = ""  # take the candles out of this producer's frames; "": from the exchange
+    candles_from_trades: bool = False  # build them, where the exchange sends none
+    initial_state: Literal["running", "stopped", "paused"] = "running"  # else: no entries yet
     publish: bool = True  # answer its analyzed frames, for who follows
     candles_held: int = 1_500  # at least; as many are published
     amount_step: Decimal = Decimal("0.00000001")  # orders' volumes are multiples of it
