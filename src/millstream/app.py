@@ -19,20 +19,18 @@ from pathlib import Path
 from time import monotonic, sleep, time_ns
 
 from millstream.bus import Bus, EventPublisher, Inbox
-from millstream.config import Config, PaperSection, RiskSection, StreamSection
-from millstream.errors import ConfigError
+from millstream.config import Config, StreamSection
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
+from millstream.gateways import open_kill_switch, open_store, open_venue, risk_book
 from millstream.journal import JournalWriter
 from millstream.model import Control, SessionEnd
 from millstream.model.codec import encode_events
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
-from millstream.orders.paper import PaperSettings, PaperVenue
-from millstream.orders.risk import RiskBook, RiskLimits
+from millstream.orders.kill_switch import Heartbeat
 from millstream.orders.service import orders_loop
-from millstream.orders.sqlite import SqliteStore
-from millstream.orders.store import OrderStore, watch
+from millstream.orders.store import watch
 from millstream.parts import PATIENCE_S, DataPart, Part
 from millstream.proof import JOURNAL
 from millstream.robot import control_stream, robo_loop, trade_stream
@@ -65,10 +63,12 @@ class Session:
             opened.callback(self._close_journal)
             self.store = open_store(config.order_store, directory)
             opened.callback(self.store.close)
-            self._introduce(config, paced)
+            self._heartbeat = Heartbeat(config.kill.heartbeat_s * 10**9)
+            self.kill = open_kill_switch(config, directory, self._heartbeat, opened)
+            self._introduce(config, paced, opened)
             self._opened = opened.pop_all()
 
-    def _introduce(self, config: Config, paced: bool) -> None:
+    def _introduce(self, config: Config, paced: bool, opened: ExitStack) -> None:
         """Hand everybody what they need of each other."""
         robo = self.bus.receiver(config.bus.robo)
         market = self.bus.receiver(config.bus.market)
@@ -89,16 +89,21 @@ class Session:
         self._no_more_wishes = threading.Event()
         self._no_more_changes = threading.Event()
         self._data = DataPart(self.streams, [self.publisher])
+        from_gateway = self.bus.sender(robo.endpoint)
+        venue = open_venue(
+            config, self.store, lambda events: from_gateway.send(encode_events(events)), opened
+        )
         self._robots = Part(
             "robots", robo_loop,
-            robo, self.robots, self.journal, self.bus.sender(wishes.endpoint), time_ns,
+            robo, self.robots, self.journal, self.bus.sender(wishes.endpoint),
+            self._heartbeat.clock_ns,
         )  # fmt: skip
         self._orders = Part(
             "orders", orders_loop,
             Inbox({"events": market, "wishes": wishes}), self.store,
-            OrderDesk(self.store, RiskBook(risk_limits(config.risk))),
-            Gateway(self.store, paper_venue(config.paper)),
-            self.journal.sync, time_ns, self._no_more_wishes.is_set,
+            OrderDesk(self.store, risk_book(config.risk)),
+            Gateway(self.store, venue, config.gateway.oldest_intent_s * 10**9),
+            self.journal.sync, time_ns, self._no_more_wishes.is_set, self.kill.look,
         )  # fmt: skip
         self._trades = Part(
             "trades", trade_stream,
@@ -136,6 +141,7 @@ class Session:
         if self._robots.is_alive():
             self.command("stop", who="millstream", why=reason)
             self._wait_until_robots_stand()
+        self._heartbeat.stop()
         self._no_more_wishes.set()
         self._orders.finish()
         self._control.finish()
@@ -182,33 +188,4 @@ def make_stream(section: StreamSection) -> VenueStream:
         api_host=section.api_host,
         reconnect_times=section.reconnect_times,
         subscribe_args=section.subscribe_args,
-    )
-
-
-def open_store(address: str, directory: Path) -> OrderStore:
-    """The order store at an address; a relative file lies in the session's folder."""
-    kind, _, place = address.partition(":")
-    if kind != "sqlite" or not place:
-        raise ConfigError(f'order_store: "{address}" is not "sqlite:FILE"')
-    return SqliteStore(directory / place)
-
-
-def risk_limits(section: RiskSection) -> RiskLimits:
-    """The limits in front of every robot's orders."""
-    return RiskLimits(
-        max_orders_per_second=section.max_orders_per_second,
-        max_open_orders=section.max_open_orders,
-        max_order_notional=section.max_order_notional,
-        max_position_notional=section.max_position_notional,
-    )
-
-
-def paper_venue(section: PaperSection) -> PaperVenue:
-    """The venue that fills orders against the market events."""
-    return PaperVenue(
-        PaperSettings(
-            maker_fee_bps=section.maker_fee_bps,
-            taker_fee_bps=section.taker_fee_bps,
-            latency_ns=section.latency_ms * 1_000_000,
-        )
     )

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -31,7 +31,10 @@ __all__ = [
     "ENVIRONMENT_PREFIX",
     "BusSection",
     "Config",
+    "GatewaySection",
     "JournalSection",
+    "KillSection",
+    "LimitsSection",
     "PaperSection",
     "RiskSection",
     "RobotSection",
@@ -53,6 +56,7 @@ SECRET_KEYS = frozenset(
         "password",
         "jwt_secret_key",
         "read_only_token",
+        "token",
         "username",
     }
 )
@@ -71,13 +75,55 @@ class RobotSection(Section, frozen=True):
     unguarded: bool = False  # True: seat it though its source asks for the time, chance or files
 
 
-class RiskSection(Section, frozen=True):
+class LimitsSection(Section, frozen=True):
+    """Limits of one robot, or of the account. Left out: no limit."""
+
+    max_orders_per_second: Positive | None = None
+    max_open_orders: Positive | None = None
+    max_order_notional: Decimal | None = None  # in quote currency
+    max_position_notional: Decimal | None = None  # in quote currency, per pair
+    max_position_volume: Decimal | None = None  # in base currency, per pair
+    max_drawdown: Decimal | None = None  # in quote currency; beyond it only ways out
+    price_collar_bps: Decimal | None = None  # how far beyond the market a price may take
+
+
+class RiskSection(LimitsSection, frozen=True):
     """Limits in front of the gateway, for each robot. Left out: no limit."""
 
     max_orders_per_second: Positive | None = 20
     max_open_orders: Positive | None = 20
-    max_order_notional: Decimal | None = None  # in quote currency
-    max_position_notional: Decimal | None = None  # in quote currency
+    robots: dict[str, LimitsSection] = msgspec.field(
+        default_factory=dict
+    )  # by name, instead of the above
+    account: LimitsSection = LimitsSection()  # of all robots together
+
+
+class GatewaySection(Section, frozen=True):
+    """Where orders go: nowhere ("paper"), to a simulated exchange, or to a real one ("live")."""
+
+    kind: Literal["paper", "simulator", "live"] = "paper"
+    exchange: str = ""  # "binance"; of simulator and live
+    api_key: str = ""
+    api_secret: str = ""
+    api_auth_data: str = ""  # the passphrase, where a venue has one
+    url: str = ""  # of REST, like "http://127.0.0.1:9000"; "": the venue's own
+    sandbox: bool = False  # the venue's own test system
+    timeout_s: Positive = 10
+    reconcile_s: Positive = 60  # how often the account is compared with the store
+    oldest_intent_s: Positive = 10  # an older wish is not sent any more
+    compare_balances: bool = True  # the account against the sum of the robots
+
+    def __repr__(self) -> str:
+        return f"GatewaySection(kind={self.kind!r}, exchange={self.exchange!r}, ...)"
+
+
+class KillSection(Section, frozen=True):
+    """The kill switch, beside `millstream kill` and SIGUSR1 which always work."""
+
+    port: NotNegative = 0  # of HTTP on 127.0.0.1; 0: none
+    token: str = ""  # what HTTP wants to see
+    file: str = ""  # trading halts as soon as it exists; relative to the session's folder
+    heartbeat_s: NotNegative = 30  # robots that hang for longer halt trading; 0: never
 
 
 class PaperSection(Section, frozen=True):
@@ -115,6 +161,8 @@ class Config(Section, frozen=True):
     order_store: str = "sqlite:orders.sqlite"
     bus: BusSection = BusSection()
     risk: RiskSection = RiskSection()
+    gateway: GatewaySection = GatewaySection()
+    kill: KillSection = KillSection()
     paper: PaperSection = PaperSection()
     journal: JournalSection = JournalSection()
     api_server: ApiServerSection = ApiServerSection()  # serves our robots' frames

@@ -91,7 +91,7 @@ class LiveVenue:
         settings: LiveSettings,
         line: Line,
         record: OrderRecord,
-        tell: Callable[[Sequence[Event]], None],
+        tell: Callable[[Sequence[Event]], object],
     ) -> None:
         self._settings = settings
         self._exchange = settings.exchange
