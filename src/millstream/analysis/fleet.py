@@ -19,7 +19,7 @@ from millstream.analysis.folders import last_event
 from millstream.analysis.keeper import Keeper, Saved
 from millstream.analysis.spool import Spool, read_spool
 from millstream.analysis.study import Studied, study
-from millstream.errors import MillstreamError
+from millstream.errors import JournalDamaged, JournalError, MillstreamError
 from millstream.journal import Difference, Journal
 
 __all__ = ["Analyzed", "Standing", "analyze_journals"]
@@ -98,8 +98,13 @@ def _look(number: int, journal: Path, keeper: Keeper, runs: set[str]) -> _Job | 
             return Analyzed(journal=str(journal), run_id=manifest.run_id, outcome="repeated")
         runs.add(manifest.run_id)
         saved = keeper.saved(manifest.run_id)
-        events, closed = last_event(journal)
     except MillstreamError as error:
+        return Analyzed(journal=str(journal), outcome="failed", error=str(error))
+    try:
+        events, closed = last_event(journal)
+    except JournalDamaged:  # what is before the damage can be studied
+        return _Job(number, journal, manifest.run_id, 0, 0)
+    except JournalError as error:
         return Analyzed(journal=str(journal), outcome="failed", error=str(error))
     if saved is not None and (saved.events, saved.closed) == (events, closed):
         return _up_to_date(journal, manifest.run_id, saved)

@@ -23,13 +23,19 @@ _PART = ".part"
 class ParquetKeeper:
     """A `Keeper` in a folder; created if it does not exist. Needs pyarrow.
 
-    Raises ConfigError without pyarrow, StoreError when the folder cannot be written.
+    Raises ConfigError without pyarrow, StoreError when the folder cannot be written or holds
+    something else.
     """
 
     def __init__(self, folder: Path) -> None:
         self._pyarrow = extra("pyarrow", "a Parquet folder")
         self._parquet = extra("pyarrow.parquet", "a Parquet folder")
         self._folder = folder
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / "sessions").is_dir():
+            raise StoreError(
+                f"{folder}: this folder holds something else than an analysis; name an empty or a "
+                "new one"
+            )
         try:
             for name in TABLES:
                 (folder / name).mkdir(parents=True, exist_ok=True)

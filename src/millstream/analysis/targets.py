@@ -33,7 +33,7 @@ def open_keeper(target: str) -> Keeper:
     if scheme in _KEEPERS and rest:
         return _KEEPERS[scheme](Path(rest))
     path = Path(target)
-    if path.is_dir() or target.endswith("/"):
+    if target.endswith("/") or (target and path.is_dir()):
         return _KEEPERS["parquet"](path)
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None or not target:

@@ -1,0 +1,232 @@
+"""One contract, several keepers: the same tests over each."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+
+from millstream.analysis.keeper import Saved
+from millstream.analysis.tables import TABLES
+from millstream.analysis.targets import open_keeper
+from millstream.errors import ConfigError, MillstreamError, StoreError
+
+NAMES = {"sqlite": "out.sqlite", "duckdb": "out.duckdb", "parquet": "out/"}
+needed = {"duckdb": ("duckdb", "pyarrow"), "parquet": ("pyarrow",)}
+
+
+def have(name):
+    return all(find_spec(package) for package in needed.get(name, ()))
+
+
+def only_with(name):
+    return pytest.mark.skipif(not have(name), reason=f"{name} needs an extra package")
+
+
+KEEPERS = [pytest.param(name, marks=only_with(name)) for name in NAMES]
+
+
+@pytest.fixture(params=KEEPERS)
+def place(request, tmp_path):
+    return request.param, str(tmp_path / NAMES[request.param]) + "/" * (request.param == "parquet")
+
+
+@pytest.fixture
+def keeper(place):
+    opened = open_keeper(place[1])
+    yield opened
+    opened.close()
+
+
+def read(place, table):
+    """All rows of a table, by somebody who has nothing to do with us."""
+    kind, target = place
+    order = f"ORDER BY {', '.join(TABLES[table].key)}"
+    if kind == "sqlite":
+        import sqlite3
+
+        file = sqlite3.connect(target)
+        try:
+            return file.execute(f"SELECT * FROM {table} {order}").fetchall()
+        finally:
+            file.close()
+    if kind == "duckdb":
+        import duckdb
+
+        with duckdb.connect(target, read_only=True) as file:
+            return file.execute(f"SELECT * FROM {table} {order}").fetchall()
+    import pyarrow.parquet
+
+    rows = pyarrow.parquet.read_table(f"{target}{table}").to_pylist()
+    rows.sort(key=lambda row: [row[name] for name in TABLES[table].key])
+    return [tuple(row.values()) for row in rows]
+
+
+def row(table, **known):
+    """A row of a table with these values, and something in every other column."""
+    made = {"text": "x", "integer": 7, "real": 1.5, "truth": True, "json": '{"a":1}'}
+    return tuple(known.get(c.name, made[c.kind]) for c in TABLES[table].columns)
+
+
+def session(run_id, events, **more):
+    return (TABLES["sessions"], [row("sessions", run_id=run_id, events=events, **more)])
+
+
+def event(run_id, sequence, price=1.0):
+    return row("events", run_id=run_id, sequence=sequence, price=price)
+
+
+def test_what_is_saved_is_there_for_a_stranger_to_read(place, keeper):
+    every = {name: row(name, run_id="a") for name in TABLES}
+    counts = keeper.save("a", 0, [(TABLES[name], [one]) for name, one in every.items()])
+    keeper.close()
+    assert counts == dict.fromkeys(TABLES, 1)
+    assert {name: read(place, name) for name in TABLES} == {n: [r] for n, r in every.items()}
+
+
+def test_a_hole_stays_a_hole(place, keeper):
+    lone = ("a", 1, *[None] * (len(TABLES["events"].columns) - 2))
+    keeper.save("a", 0, [(TABLES["events"], [lone]), session("a", 1)])
+    keeper.close()
+    assert read(place, "events") == [lone]
+
+
+def test_an_unknown_session_is_not_saved(keeper):
+    assert keeper.saved("a") is None
+
+
+def test_what_is_saved_of_a_session_is_known(keeper):
+    more = {"closed": False, "equal": True, "difference": None, "damage": ""}
+    keeper.save("a", 0, [session("a", 9, **more)])
+    assert keeper.saved("a") == Saved(9, False, True, None, "")
+
+
+def test_a_session_that_grew_keeps_its_rows_and_gets_the_new_ones(place, keeper):
+    events, orders = TABLES["events"], TABLES["orders"]
+    first = row("orders", run_id="a", order_id="o1", status="sent")
+    keeper.save("a", 0, [(events, [event("a", 1), event("a", 2)]), (orders, [first]),
+                         session("a", 2)])  # fmt: skip
+    later = row("orders", run_id="a", order_id="o1", status="filled")
+    keeper.save("a", 2, [(events, [event("a", 3)]), (orders, [later]), session("a", 3)])
+    assert keeper.saved("a").events == 3
+    keeper.close()
+    assert [found[1] for found in read(place, "events")] == [1, 2, 3]
+    assert read(place, "orders") == [later]
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_saving_again_changes_nothing(place, keeper, after):
+    events = TABLES["events"]
+    keeper.save("a", 0, [(events, [event("a", n) for n in (1, 2)]), session("a", 2)])
+    keeper.save("a", 2, [(events, [event("a", n) for n in (3, 4)]), session("a", 4)])
+    again = [event("a", n) for n in range(after + 1, 5)]
+    keeper.save("a", after, [(events, again), session("a", 4)])
+    keeper.close()
+    assert [found[1] for found in read(place, "events")] == [1, 2, 3, 4]
+    assert len(read(place, "sessions")) == 1
+
+
+def test_many_portions_are_one_session(place, keeper):
+    chunks = [(TABLES["events"], [event("a", n)]) for n in range(1, 6)]
+    assert keeper.save("a", 0, [*chunks, session("a", 5)])["events"] == 5
+    keeper.close()
+    assert len(read(place, "events")) == 5
+
+
+def test_other_sessions_are_left_alone(place, keeper):
+    keeper.save("a", 0, [(TABLES["events"], [event("a", 1)]), session("a", 1)])
+    keeper.save("b", 0, [(TABLES["events"], [event("b", 1)]), session("b", 1)])
+    keeper.save("b", 0, [session("b", 0)])
+    assert keeper.saved("a").events == 1
+    keeper.close()
+    assert [found[:2] for found in read(place, "events")] == [("a", 1)]
+
+
+def test_a_save_that_fails_leaves_what_was_there(place, keeper):
+    keeper.save("a", 0, [(TABLES["events"], [event("a", 1)]), session("a", 1)])
+
+    def broken():
+        yield TABLES["events"], [event("a", 2)]
+        yield session("a", 2)
+        raise StoreError("the spool broke")
+
+    with pytest.raises(StoreError, match="the spool broke"):
+        keeper.save("a", 1, broken())
+    assert keeper.saved("a").events == 1
+    keeper.close()
+    assert [found[1] for found in read(place, "events")] == [1]
+    assert len(read(place, "sessions")) == 1
+
+
+def test_what_was_saved_is_there_after_it_was_opened_again(place, keeper):
+    keeper.save("a", 0, [session("a", 4)])
+    keeper.close()
+    again = open_keeper(place[1])
+    assert again.saved("a").events == 4
+    again.close()
+
+
+# ---- wrong targets: one sentence each -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("out.csv", '"out.csv" does not say what to write'),
+        ("", "does not say what to write"),
+        ("mongodb://ann:secret@host/db", "MongoDB is not there yet"),
+        ("postgres://ann:secret@host/db", '"postgres://" is not known'),
+    ],
+)
+def test_a_target_that_is_none_is_refused(target, says):
+    with pytest.raises(ConfigError, match=says) as refused:
+        open_keeper(target)
+    assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", [param for param in KEEPERS if param.values != ("parquet",)])
+def test_a_file_that_is_something_else_is_refused_and_left_as_it_is(tmp_path, name):
+    path = tmp_path / f"notes.{name}"
+    path.write_text("not a database at all, only notes " * 200)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=f"notes.{name}") as refused:
+        open_keeper(str(path))
+    assert "\n" not in str(refused.value)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused(tmp_path):
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "theirs.sqlite") as file:
+        file.execute("CREATE TABLE things (a)")
+    file.close()
+    with pytest.raises(StoreError, match="something else than an analysis"):
+        open_keeper(str(tmp_path / "theirs.sqlite"))
+
+
+@only_with("parquet")
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path):
+    (tmp_path / "journal").mkdir()
+    with pytest.raises(StoreError, match="something else than an analysis"):
+        open_keeper(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", KEEPERS)
+def test_a_place_that_is_not_there_is_refused(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MillstreamError) as refused:
+        open_keeper(f"{name}:{tmp_path}/file/inner")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_package_is_named_with_the_way_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
+    with pytest.raises(ConfigError, match=r'pip install "millstream\[analysis\]"'):
+        open_keeper(str(tmp_path / "out.duckdb"))
+
+
+def test_a_scheme_says_what_a_name_does_not(tmp_path):
+    open_keeper(f"sqlite:{tmp_path}/odd.name").close()
+    assert (tmp_path / "odd.name").read_bytes().startswith(b"SQLite format 3")
