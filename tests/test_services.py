@@ -193,7 +193,8 @@ def test_to_restart_is_to_begin_with_a_new_one_after_a_pause(tmp_path, caplog):
     first, second = Recorder.made
     assert first is not second
     assert second.kraken_api.api_key == "k"
-    assert made.figures()[0].restarts == 1
+    (figures,) = made.figures()
+    assert (figures.restarts, figures.failures) == (1, 2)
     assert "started anew in" in caplog.text
 
 

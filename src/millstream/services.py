@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class ServiceFigures(msgspec.Struct, frozen=True):
-    """How a service stands. Counts begin anew with a restart."""
+    """How a service stands. With a restart counts begin anew, but that of failures."""
 
     name: str
     state: str  # "starting", "running", "stopping", "stopped"
@@ -63,6 +63,7 @@ class _Plan:
         self.name, self.where = name, where
         self.kind, self.setting, self.own = kind, setting, own
         self.restarts = 0
+        self.failures = 0  # of those that were stopped
 
     def service(self) -> ServiceBase:
         """A new one, not joined to anything yet."""
@@ -139,8 +140,9 @@ class ServiceProcess:
             ServiceFigures(
                 plan.name, service.state, dict(service.handled),
                 sum(queue.qsize() for queue in service.queues),
-                sum(queue.dropped for queue in service.queues), service.failures.total,
-                service.on_error, plan.restarts, self.ended.get(plan.name, ""),
+                sum(queue.dropped for queue in service.queues),
+                plan.failures + service.failures.total, service.on_error, plan.restarts,
+                self.ended.get(plan.name, ""),
             )
             for plan in self._plans
             if (service := self._running.get(plan.name)) is not None
@@ -216,6 +218,7 @@ class ServiceProcess:
             _log.warning("service %s: %s; started anew in %.1f s", plan.name, reason, wait_s)
             await asyncio.sleep(wait_s)
             plan.restarts += 1
+            plan.failures += service.failures.total
             try:
                 await self._start(plan)
             except ConfigError as error:

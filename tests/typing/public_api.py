@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import assert_type
+from typing import Any, assert_type
 
 import msgspec
 
@@ -15,9 +15,11 @@ from millstream import (
     MyTrade,
     PlaceOrder,
     Robot,
+    ServiceBase,
     Side,
     Ticker,
     decoder,
+    every,
     round_down,
 )
 
@@ -47,3 +49,17 @@ class Typed(Robot):
 def frames(raw: bytes) -> list[Event]:
     feed = decoder(Exchange.BINANCE, [CurrencyPair.BTC_USDT], ["ticker"]).feed
     return assert_type(feed(raw, 0), list[Event])
+
+
+class Served(ServiceBase):
+    async def on_ticker(self, ticker: Ticker) -> None:
+        assert_type(ticker.mid_price, float)
+        assert_type(self.binance_api.api_key, Any)
+        self.run_once(self.task_beat)
+
+    @every("5s")
+    def task_beat(self) -> int:
+        return 1
+
+
+assert_type(Served().task_beat(), int)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any
 
 from millstream.errors import ConfigError
 from millstream.model import Exchange
@@ -26,7 +26,7 @@ class ExchangeAPI:
     def __repr__(self) -> str:
         return f"ExchangeAPI({self.exchange}, with{'' if self.api_key else 'out'} a key)"
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:  # not NoReturn: what follows a use is checked too
         if name.startswith("_"):
             raise AttributeError(name)
         raise MissingCall(

@@ -14,7 +14,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -80,7 +80,7 @@ class ServiceBase:
         self._under_way = 0  # callbacks of events that wait for something
         self.finished = False  # it said itself that it is done
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:  # not NoReturn: what follows a use is checked too
         exchange = name.removesuffix("_api")
         hint = f'; add {{"exchange": "{exchange}", ...}} to apis in its setting'
         raise AttributeError(
