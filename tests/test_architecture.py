@@ -17,7 +17,7 @@ FLOORS = [
     {"exchange", "config", "ipc"},
     {"simulator", "strategy"},
     {"roster"},
-    {"proof", "parts", "gateways"},
+    {"proof", "parts", "gateways", "sharing"},
     {"app", "services", "analysis"},
     {"screen"},
     {"demo"},

@@ -1,19 +1,22 @@
 """Introductions: the rooms of a live session, and who is handed to whom.
 
 exchange streams ─> publisher ─┬─> robo endpoint ────> robo_loop ─> journal, robots
- (data thread)                 │                         │    (robots thread)
-                               └─> market endpoint       └─> wishes endpoint
+ (data thread)                 │                         │ │  (robots thread)
+                               │                         │ └─> frames endpoint ─> frame server
+                               └─> market endpoint       └─> wishes endpoint   (frames thread)
                                           └────────┬─────────────┘
                                    desk, risk, gateway, order store
                                            (orders thread)
                                                    │
 robo endpoint <── trade_stream <── changes ────────┘
 robo endpoint <── control_stream <── control endpoint
+robo endpoint <── other bots' frames <── frame client (data thread)
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep, time_ns
@@ -24,17 +27,18 @@ from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
 from millstream.gateways import open_kill_switch, open_store, open_venue, risk_book
 from millstream.journal import JournalWriter
-from millstream.model import Control, SessionEnd
+from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
 from millstream.orders.kill_switch import Heartbeat
 from millstream.orders.service import orders_loop
 from millstream.orders.store import watch
-from millstream.parts import PATIENCE_S, DataPart, Part
+from millstream.parts import PATIENCE_S, DataPart, FramesPart, Part
 from millstream.proof import JOURNAL
 from millstream.robot import control_stream, robo_loop, trade_stream
 from millstream.roster import describe, seat_robots
+from millstream.sharing import frame_client, frame_server
 
 
 class Session:
@@ -51,6 +55,7 @@ class Session:
         self.robots = seat_robots(self.manifest)
         self.streams = [make_stream(section) for section in config.streams]
         self._parts: tuple[Part, ...] = ()
+        self._frames: FramesPart | None = None
         self._reason = "the session did not start"
         with ExitStack() as opened:
             self.bus = opened.enter_context(Bus())
@@ -85,10 +90,15 @@ class Session:
         )
         for stream in self.streams:
             stream.bind_observer(self.publisher)
+        # what other bots tell is for the robots alone
+        self.learned = EventPublisher([self.bus.sender(robo.endpoint)], time_ns)
+        self.frame_client = frame_client(config, self._learn)
+        self.frame_server = frame_server(config)
+        frames = self.bus.receiver(config.bus.frames) if self.frame_server else None
 
         self._no_more_wishes = threading.Event()
         self._no_more_changes = threading.Event()
-        self._data = DataPart(self.streams, [self.publisher])
+        self._data = DataPart(self.streams, [self.publisher, self.learned], self.frame_client)
         from_gateway = self.bus.sender(robo.endpoint)
         venue = open_venue(
             config, self.store, lambda events: from_gateway.send(encode_events(events)), opened
@@ -96,7 +106,7 @@ class Session:
         self._robots = Part(
             "robots", robo_loop,
             robo, self.robots, self.journal, self.bus.sender(wishes.endpoint),
-            self._heartbeat.clock_ns,
+            self._heartbeat.clock_ns, self.bus.sender(frames.endpoint) if frames else None,
         )  # fmt: skip
         self._orders = Part(
             "orders", orders_loop,
@@ -116,6 +126,9 @@ class Session:
         )  # fmt: skip
         # who listens comes before who speaks
         self._parts = (self._robots, self._orders, self._trades, self._control, self._data)
+        if self.frame_server is not None and frames is not None:
+            self._frames = FramesPart(self.frame_server, frames)
+            self._parts = (self._frames, *self._parts)
 
     def start(self) -> None:
         """Start every part."""
@@ -149,6 +162,8 @@ class Session:
         self._trades.finish()
         self._to_robots.send(encode_events([SessionEnd(time_ns(), reason)]))
         self._robots.finish()
+        if self._frames is not None:
+            self._frames.finish()
 
     def close(self) -> None:
         """Close the order store, the journal and the bus."""
@@ -166,6 +181,10 @@ class Session:
             if all(seat.standing in ("stopped", "failed") for seat in self.robots.seats):
                 return
             sleep(0.005)
+
+    def _learn(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.learned.put_nowait(event)
 
     def _pause_reading(self) -> None:
         for stream in self.streams:

@@ -74,18 +74,38 @@ class LoopPart(Part):
         raise NotImplementedError
 
 
+class FrameClient(Protocol):
+    """Who follows other bots' frames: `frames.client.FrameClient`."""
+
+    async def start(self) -> None:
+        """Begin to follow; returns at once."""
+
+    async def stop(self) -> None:
+        """Say goodbye to every producer."""
+
+
 class DataPart(LoopPart):
     """The thread of all sockets: it runs the streams, and hands over what has come at the end."""
 
-    def __init__(self, streams: Sequence[Stream], publishers: Sequence[EventPublisher]) -> None:
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        publishers: Sequence[EventPublisher],
+        frames: FrameClient | None = None,
+    ) -> None:
         super().__init__("data")
         self._streams = streams
         self._publishers = publishers
+        self._frames = frames
 
     async def _serve(self, end: asyncio.Event) -> None:
+        if self._frames is not None:
+            await self._frames.start()
         try:
             await data_stream(self._streams, end)
         finally:
+            if self._frames is not None:
+                await self._frames.stop()
             deadline = monotonic() + PATIENCE_S
             while any(p.waiting for p in self._publishers) and monotonic() < deadline:
                 await asyncio.sleep(0.005)
