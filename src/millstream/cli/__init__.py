@@ -14,7 +14,9 @@ from millstream import __version__
 # name: what the list of commands says of it; the file has the same name
 COMMANDS = {
     "demo": "Play a market to two robots, journal it, replay it, prove it equal.",
-    "run": "Run the robots (on paper) or the services of a configuration, live.",
+    "run": "Run the robots or the services of a configuration, live.",
+    "orders": "Show the orders of a session, also while it runs.",
+    "kill": "Stop all trading of a session, or let it go on.",
     "streams": "Show how each subscription of a configuration stands.",
     "simulate": "Run exchanges on 127.0.0.1 for any client to trade on.",
     "record": "Record an exchange's raw frames as a tape.",

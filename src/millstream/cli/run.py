@@ -7,15 +7,16 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time_ns
 
 import click
 from rich.console import Console
 
 from millstream.app import Session
 from millstream.cli.logs import log_to
-from millstream.config import load_config
+from millstream.config import Config, load_config
 from millstream.errors import ConfigError, MillstreamError
+from millstream.orders.risk import RiskState
 from millstream.screen import Lines, LiveScreen, Screen, View
 from millstream.service.configuration import is_services
 from millstream.settings import parse_values, read_text
@@ -34,8 +35,8 @@ def run(
 ) -> int:
     """Run the robots or the services of the configuration CONFIG against its live streams.
 
-    Robots trade on paper: orders fill against the market as it comes; nothing is sent to a venue.
-    Ctrl-C ends the session in good order; `millstream replay` proves its journal.
+    Robots trade on paper, unless "gateway" says otherwise: orders fill against the market as it
+    comes; nothing is sent to a venue. `millstream kill` and SIGUSR1 stop all trading. Ctrl-C ends the session in good order; `millstream replay` proves its journal.
 
     A file with "service.<name>" keys has services. Ctrl-C stops them in order: what is queued is
     still handled.
@@ -59,6 +60,8 @@ def _run_robots(config: Path, seconds: float | None, out: Path | None) -> int:
     session = Session(settings, directory)
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGUSR1, lambda *_: _kill(session))
+    _say_where_orders_go(console, settings)
     screen: Screen = LiveScreen(console) if sys.stdout.isatty() else Lines(console)
     reason = "the time is over"
     try:
@@ -85,6 +88,19 @@ def _watch(session: Session, screen: Screen, seconds: float | None) -> None:
             view.follow()
             screen.show(view, passed / seconds if seconds else None, str(session.directory))
             sleep(REFRESH_S)
+
+
+def _say_where_orders_go(console: Console, settings: Config) -> None:
+    gateway = settings.gateway
+    if gateway.kind == "live":
+        money = "its test system" if gateway.sandbox else "with real money"
+        console.print(f"[bold red]LIVE: orders go to {gateway.exchange}, {money}.[/]")
+    elif gateway.kind == "simulator":
+        console.print(f"Orders go to the simulator at {gateway.url}.", highlight=False)
+
+
+def _kill(session: Session) -> None:
+    session.kill.set(RiskState.HALTED, "a signal", "SIGUSR1", time_ns())
 
 
 def _interrupt(number: int, frame: object) -> None:
