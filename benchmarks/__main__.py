@@ -21,6 +21,7 @@ NAMES = (
     "websocket_to_robot_journaled",
     "busy_minute_end_to_end",
     "replay_a_journal",
+    "analyze_a_journal",
     "journal_append",
     "import_time",
 )

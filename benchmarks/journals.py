@@ -99,9 +99,11 @@ class _Wishes:
         return True
 
 
-def write_session(folder: Path, bodies: list[bytes], count: int) -> int:
+def write_session(
+    folder: Path, bodies: list[bytes], count: int, told: Manifest | None = None
+) -> int:
     """The journal of a session of `count` batches, the given ones again and again."""
-    journal = JournalWriter(folder, manifest())
+    journal = JournalWriter(folder, told or manifest())
     robo_loop(_Batches(islice(cycle(bodies), count)), small_robots(), journal, _Wishes(), lambda: 0)
     journal.close("the end")
     return journal.next_sequence - 1
