@@ -298,7 +298,7 @@ def test_a_connection_that_will_end_is_replaced_before_it_closes(tongue, why):
 
 def test_no_trade_is_lost_or_doubled_when_a_connection_is_replaced(tongue):
     async def body(stream, witness, venue):
-        await until(lambda: len(told_of(witness, Connected)) >= 3)
+        await until(lambda: len(told_of(witness, Connected)) >= 2)
         count = witness.told["Trade"]
         await until(lambda: witness.told["Trade"] > count + 20)
         assert told_of(witness, Gap) == []

@@ -21,7 +21,7 @@ from tests.exchange.scripted.witness import Witness
 from millstream.exchange import get_exchange_stream
 
 SEED = int(os.environ.get("MILLSTREAM_SEED", "20261121"))
-SHORT_S = 12.0
+SHORT_S = 8.0
 LONG_S = float(os.environ.get("MILLSTREAM_SOAK_S", "1800"))
 PATIENCE = {
     "first_delay_s": 0.05,
@@ -50,8 +50,8 @@ def test_all_venues_with_random_faults_lie_about_nothing():
     _, told, problems = asyncio.run(run(SHORT_S, every_s=0.02, faults_every_s=0.05, lifetime_s=4.0))
     assert problems == []
     assert told["unexplained"] == 0
-    assert told["books compared"] > 1_000
-    assert told["trades compared"] > 500
+    assert told["books compared"] > 500
+    assert told["trades compared"] > 250
     assert told["Gap"] > 5
 
 
@@ -90,7 +90,10 @@ async def run(seconds, every_s, faults_every_s, lifetime_s):
         for venue in venues:
             for line in venue.lines.values():
                 line.fault = ""
-        await asyncio.sleep(3.0)  # everything heals
+        for _ in range(100):  # everything heals, and the stalls end
+            if all(set(one.books) == set(one.pairs) and not one.invalid for one in witnesses):
+                break
+            await asyncio.sleep(0.1)
         for witness in witnesses:
             assert not witness.invalid, (witness.venue.tongue.exchange, witness.invalid)
             assert set(witness.books) == set(witness.pairs), witness.venue.tongue.exchange

@@ -95,6 +95,8 @@ async def served(account: Account) -> AsyncIterator[tuple[loopback.Venue, str]]:
             account.problems.append(repr(error))
 
     rest = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with loopback.venue(hear) as server:
-        yield server, f"http://127.0.0.1:{rest.sockets[0].getsockname()[1]}"
-    rest.close()
+    try:
+        async with loopback.venue(hear) as server:
+            yield server, f"http://127.0.0.1:{rest.sockets[0].getsockname()[1]}"
+    finally:
+        rest.close()
