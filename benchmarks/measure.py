@@ -131,7 +131,7 @@ def table(reports: list[Report]) -> str:
 
 def _row(figure: Figure, ours: Figure) -> tuple[str, ...]:
     best, worst = min(figure.runs), max(figure.runs)
-    ratio = figure.p50 / ours.p50
+    ratio = figure.p50 / ours.p50 if ours.p50 else 1.0
     target = ""
     if figure.target is not None:
         target = ("≥ " if figure.at_least else "≤ ") + number(figure.target)
