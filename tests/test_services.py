@@ -45,7 +45,7 @@ class Recorder(ServiceBase):
 
 
 class Failing(Recorder):
-    @every("10ms")
+    @every("50ms")
     def task_fail(self):
         self.said.append(f"{self.name} fails")
         raise ZeroDivisionError("on purpose")
@@ -172,9 +172,10 @@ def test_a_stop_is_heard_while_a_service_sets_up(tmp_path):
 
 def test_to_continue_is_to_count_and_go_on(tmp_path, caplog):
     made = process(tmp_path, a=(Failing, {}))
-    run(made, lambda: Recorder.said.count("a fails") == 3)
+    run(made, lambda: Recorder.said.count("a fails") >= 3)
     (figures,) = made.figures()
-    assert (figures.failures, figures.restarts, figures.ended) == (3, 0, "")
+    failed = Recorder.said.count("a fails")
+    assert (figures.failures, figures.restarts, figures.ended) == (failed, 0, "")
     assert not made.failed
 
 

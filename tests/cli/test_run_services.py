@@ -94,7 +94,7 @@ def test_a_second_signal_ends_even_what_hangs(tmp_path):
 
 
 def test_it_ends_when_the_time_is_over_and_says_how_it_stands_for_programs(tmp_path):
-    ended = done(files(tmp_path), "--seconds", "1.5", "--json")
+    ended = done(files(tmp_path), "--seconds", "2.5", "--json")
     assert ended.returncode == 0
     rows = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("[")]
     assert [row["state"] for (row,) in rows] == ["running", "stopped"]
