@@ -64,6 +64,7 @@ class ProducerFollower:
         self._run = ""
         self._sequences: dict[FrameKey, int] = {}
         self._asked: dict[FrameKey, tuple[bool, int]] = {}  # (for the whole frame, when)
+        self._answered: set[FrameKey] = set()  # frames told whole on this connection
         self._in_turn: list[str] | None = None  # pairs to ask for one by one: a frame was too big
         self._asking: str | None = None
         self._too_big: set[str] = set()
@@ -78,6 +79,7 @@ class ProducerFollower:
         self._fast, self._connected = fast, True
         self._connections += 1
         self._asked.clear()
+        self._answered.clear()
         state = ProducerState(now_ns, self.entry.name, "connected")
         self._held.set_state(state)
         if fast:
@@ -234,7 +236,12 @@ class ProducerFollower:
         key = (frame.pair, frame.timeframe, frame.candle_type)
         held = self._held.status(self.entry.name, *key)
         whole_asked = self._asked.get(key, (False, 0))[0]
-        replace = rows.count >= WHOLE or held is None or (whole_asked and rows.count > 1)
+        # Fewer rows than were asked for are all there are: whatever else is held is of another run.
+        limit = self._section.initial_candle_limit or freqtrade_wire.MAX_LIMIT
+        first = key not in self._answered and rows.count < limit
+        replace = rows.count >= WHOLE or held is None or (rows.count > 1 and (whole_asked or first))
+        if rows.count > 1:
+            self._answered.add(key)
         if rows.count > 1 or held is None:
             self._schemas[key] = rows.schema
         update = FrameUpdate(
