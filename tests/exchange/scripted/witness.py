@@ -96,6 +96,8 @@ class Witness:
         if pair in self.invalid:
             self._problem(f"an invalid book was served: {book}")
         before, excused = self.books.get(pair), (Channel.BOOK, pair) in self._excused
+        if before is not None and frame < before:
+            self.told["books that went back"] += 1
         if before is not None and not excused and frame < before:
             self._problem(f"a book of {pair} went back from frame {before} to {frame}")
         if before is not None and not excused and self._lost(market, before, frame):
