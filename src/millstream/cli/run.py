@@ -36,7 +36,8 @@ def run(
     """Run the robots or the services of the configuration CONFIG against its live streams.
 
     Robots trade on paper, unless "gateway" says otherwise: orders fill against the market as it
-    comes; nothing is sent to a venue. `millstream kill` and SIGUSR1 stop all trading. Ctrl-C ends the session in good order; `millstream replay` proves its journal.
+    comes; nothing is sent to a venue. `millstream kill` and SIGUSR1 stop all trading. Ctrl-C ends
+    the session in good order; `millstream replay` proves its journal.
 
     A file with "service.<name>" keys has services. Ctrl-C stops them in order: what is queued is
     still handled.

@@ -7,6 +7,7 @@ say. An answer of 500 and above is no answer, whatever its body says.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -386,6 +387,8 @@ def _rests(order: MyOrder, made: Mapping[str, Any]) -> bool:
 
 def _client(name: str, keys: Keys, url: str, sandbox: bool, timeout_s: float, paced: bool) -> Any:
     """The library's client for a venue, which takes no answer of 500 and above for one."""
+    # Its own log of requests has keys and signatures in it.
+    logging.getLogger("ccxt.base.exchange").setLevel(logging.WARNING)
     kind = getattr(library, name)
 
     def handle_errors(self: Any, code: int, reason: str, *rest: Any) -> Any:

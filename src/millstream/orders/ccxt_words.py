@@ -168,6 +168,8 @@ def _number(value: object) -> Decimal | None:
     """A number of the library as the decimal that it was written as."""
     if value is None or value == "":
         return None
+    if isinstance(value, float) and value.is_integer():
+        return Decimal(int(value))
     try:
         number = Decimal(repr(value) if isinstance(value, float) else str(value))
     except InvalidOperation:
