@@ -28,6 +28,7 @@ from millstream.robot.robot import NoParameters
 from millstream.robot.setup import RobotSetup
 
 PAIR = "btc/usdt"
+CHANNELS = 3
 QUEUE_MESSAGES = 200_000  # none conflated, though it all comes at once
 GIVE_UP_S = 150.0
 
@@ -80,7 +81,8 @@ async def run(url: str, frames: int, folder: Path) -> dict[str, object]:
 
     async def watch() -> None:
         began = perf_counter()
-        while sum(one.frames for one in stream.statistics()) < frames or seen() < told(stream):
+        sent = frames + CHANNELS  # and an acknowledgement each
+        while sum(one.frames for one in stream.statistics()) < sent or seen() < told(stream):
             assert perf_counter() - began < GIVE_UP_S, stream.statistics()
             await asyncio.sleep(0.02)
         stop.set()
