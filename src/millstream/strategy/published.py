@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from millstream.frames.columns import encode_rows
+from millstream.frames.columns import Rows, from_frame, pack
 from millstream.model import PublishFrame
 
 
@@ -16,7 +14,7 @@ class Published:
 
     def __init__(self, timeframe: str, candle_type: str, limit: int) -> None:
         self._timeframe, self._candle_type, self._limit = timeframe, candle_type, limit
-        self._told: dict[str, pd.DataFrame] = {}
+        self._told: dict[str, Rows] = {}
 
     def update(self, pair: str, frame: pd.DataFrame, analyzed_ns: int) -> PublishFrame:
         """What a follower needs to hold the last `limit` rows of `frame`: from the first row that
@@ -24,49 +22,38 @@ class Published:
 
         Raises FrameError for a column that cannot be told to another bot.
         """
-        whole = frame.iloc[-self._limit :]
+        whole = from_frame(frame.iloc[-self._limit :])
         told = self._told.get(pair)
-        first = _first_difference(told, whole) if told is not None else None
-        self._told[pair] = whole.copy()
-        rows = whole if first is None else whole.iloc[min(first, len(whole) - 1) :]
+        first = _first_difference(told, whole) if told is not None else 0
+        self._told[pair] = whole
+        rows = whole.between(min(first, whole.count - 1), whole.count) if first else whole
         return PublishFrame(
-            pair, self._timeframe, self._candle_type, analyzed_ns, first is None, encode_rows(rows)
+            pair, self._timeframe, self._candle_type, analyzed_ns, first == 0, pack(rows)
         )
 
 
-def _first_difference(told: pd.DataFrame, whole: pd.DataFrame) -> int | None:
-    """The number of the first row that differs; None when only the whole frame will do."""
-    if list(told.columns) != list(whole.columns) or list(told.dtypes) != list(whole.dtypes):
-        return None
-    if told.empty or whole.empty:
-        return None
-    before, now = told["date"].to_numpy(), whole["date"].to_numpy()
+def _first_difference(told: Rows, whole: Rows) -> int:
+    """The number of the first row that differs; 0 when only the whole frame will do."""
+    if (told.schema.names, told.schema.kinds) != (whole.schema.names, whole.schema.kinds):
+        return 0
+    if not (told.count and whole.count):
+        return 0
+    before, now = told.dates_ns(), whole.dates_ns()
     offset = int(np.searchsorted(before, now[0]))
-    common = min(len(before) - offset, len(now))
-    if common <= 0 or before[offset] != now[0] or len(before) - offset > len(now):
-        return None  # nothing in common, older rows, or rows that are gone
+    common = told.count - offset
+    if not 0 < common <= whole.count or before[offset] != now[0]:
+        return 0  # nothing in common, older rows, or rows that are gone
     first = common
-    for position in range(len(whole.columns)):
-        old = told.iloc[offset : offset + common, position]
-        new = whole.iloc[:first, position]
-        first = min(first, _same_until(old.iloc[:first], new))
-        if not first:
-            return None
+    for old, new in zip(told.blocks, whole.blocks, strict=True):
+        raw = f"u{old.dtype.itemsize}"  # bit for bit: NaN is NaN
+        differs = (old.view(raw)[:, offset:] != new.view(raw)[:, :common]).any(axis=0)
+        if differs.any():
+            first = min(first, int(np.argmax(differs)))
+    for values, others in zip(told.objects, whole.objects, strict=True):
+        for row in range(first):
+            if values[offset + row] is not others[row] and repr(values[offset + row]) != repr(
+                others[row]
+            ):
+                first = row
+                break
     return first
-
-
-def _same_until(old: pd.Series[Any], new: pd.Series[Any]) -> int:
-    """How many values are the same from the start, bit for bit."""
-    if isinstance(old.dtype, np.dtype) and old.dtype.kind == "f":
-        raw = f"i{old.dtype.itemsize}"
-        differs = old.to_numpy().view(raw) != new.to_numpy().view(raw)
-    elif isinstance(old.dtype, np.dtype) and old.dtype.kind in "biuMm":
-        differs = old.to_numpy() != new.to_numpy()
-    elif isinstance(old.dtype, pd.DatetimeTZDtype):
-        differs = old.to_numpy("datetime64[ns]").view("i8") != new.to_numpy("datetime64[ns]").view(
-            "i8"
-        )
-    else:
-        pairs = zip(old.tolist(), new.tolist(), strict=True)
-        differs = np.array([a is not b and repr(a) != repr(b) for a, b in pairs], dtype=bool)
-    return int(np.argmax(differs)) if differs.any() else len(old)
