@@ -46,7 +46,6 @@ class Watched:
         self.sequence = 0
         self._run_id = run_id
         self._robots = robots
-        self._seats = {seat.robot.name: seat for seat in robots.seats}
         self._foreseen = foreseen
         self._put = put
         self._after = after
@@ -61,8 +60,8 @@ class Watched:
         foreseen = self._foreseen
         deciders: Iterable[str] = foreseen.robots.get(sequence, ())
         if self._look_always or not foreseen.complete:
-            deciders = self._seats  # any of them may
-        before = {name: json_of(self._seats[name].robot.state) for name in deciders}
+            deciders = [seat.robot.name for seat in self._robots.seats]  # any of them may
+        before = self._states(deciders) if deciders else {}
         self._markets.see(event)
         if isinstance(event, MyOrder | MyTrade):
             mid = self._markets.quote(event.exchange, event.symbol).mid_price
@@ -110,15 +109,19 @@ class Watched:
             if is_decision(output):
                 row = action_row(self._run_id, number, event.received_ns, output)
                 self._others["actions"].append(row)
-        for name in dict.fromkeys(o.robot for o in (*recorded, *replayed) if is_decision(o)):
-            self._look_always = self._look_always or name not in before
-            self.decisions[name] += 1
-            seat = self._seats.get(name)
-            if fresh and seat is not None:
-                states = before.get(name), json_of(seat.robot.state)
-                self._others["states"].append(
-                    (self._run_id, sequence, name, event.received_ns, *states)
-                )
+        names = dict.fromkeys(o.robot for o in (*recorded, *replayed) if is_decision(o))
+        known = self._foreseen.robots.get(sequence, ())
+        self._look_always = self._look_always or any(name not in known for name in names)
+        self.decisions.update(names.keys())
+        for name, after in self._states(names).items() if fresh else ():
+            self._others["states"].append(
+                (self._run_id, sequence, name, event.received_ns, before.get(name), after)
+            )
+
+    def _states(self, names: Iterable[str]) -> dict[str, str]:
+        """The states of these robots now; a robot may come and go while a session runs."""
+        robots = {seat.robot.name: seat.robot for seat in self._robots.seats}
+        return {name: json_of(robots[name].state) for name in names if name in robots}
 
     def _decided(self, event: AnyEvent, wish: PlaceOrder, output: Output) -> None:
         quote = self._markets.quote(wish.exchange, wish.symbol)
