@@ -114,7 +114,7 @@ class Run:
                 StrategyRobot,
                 self.markets,
                 parse_parameters(StrategyRobot, self.values, "parameters"),
-            )  # fmt: skip
+            )
         )
         return group
 
