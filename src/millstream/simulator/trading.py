@@ -96,6 +96,7 @@ class TradingServer:
             self._ws.close()
         if self._rest is not None:
             await self._rest.stop()
+        await asyncio.sleep(0.01)  # sockets close in the loop's next turns
 
     def drop_clients(self) -> None:
         """Cut every websocket, as a venue's restart does."""
