@@ -56,7 +56,7 @@ def frame(columns: int, first: int, end: int) -> pd.DataFrame:
     """Candles with their date and random numbers."""
     values = np.random.default_rng(first).random((end - first, columns - 1))
     made = pd.DataFrame(values, columns=[f"c{number}" for number in range(columns - 1)])
-    dates = pd.to_datetime(np.arange(first, end) * 300, unit="s", utc=True)
+    dates = pd.to_datetime(1_767_225_600 + np.arange(first, end) * 300, unit="s", utc=True)
     made.insert(0, "date", dates)
     made["date"] = made["date"].astype("datetime64[ms, UTC]")
     return made
