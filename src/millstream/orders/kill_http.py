@@ -47,7 +47,7 @@ class KillServer:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="kill-http", daemon=True
+            target=self._server.serve_forever, args=(0.05,), name="kill-http", daemon=True
         )
         self._thread.start()
 
