@@ -138,5 +138,14 @@ def test_a_book_does_not_go_back_in_time_when_another_connection_takes_over():
     assert books.counts.accounted == books.counts.frames
 
 
+def test_a_connection_that_takes_over_later_than_the_old_one_told_begins_anew():
+    books = made()
+    books.feed(at(frames.whole(3), 1_000), 1)
+    books.replaced()
+    assert kinds(books.feed(at(frames.whole(9), 2_000), 2)) == [Resynced, Book]
+    assert kinds(books.feed(at(frames.book(9, 10, [("99", "5")]), 3_000), 3)) == [Book]
+    assert kinds(books.feed(at(frames.whole(11), 4_000), 4)) == [Book]
+
+
 def at(frame, time_ms):
     return frame.replace(b'"ts":"1597026383085"', b'"ts":"%d"' % time_ms)

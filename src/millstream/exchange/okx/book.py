@@ -6,6 +6,7 @@
     synced     whole book                                   Book
     synced     anything older than what was served before   applied, and served no more
                another connection took over
+    synced     its whole book, when that is newer           Resynced, Book
     synced     changes that follow the last frame           Book; none when nothing changed
     synced     the last frame again                         ignored
     synced     any other changes, or a crossed book,        Gap -> unsynced; the pair is
@@ -53,16 +54,18 @@ class PairBook:
         self._text: TextBook | None = None
         self._served_ms = 0  # the venue's time of the last book served
         self._not_before_ms = 0  # serve none of before this: its time would go back
+        self._taken_over = False  # the next whole book is another connection's first
 
     def restart(self) -> None:
         """A new connection: its first frame is the whole book."""
-        self.synced = False
+        self.synced = self._taken_over = False
         self._not_before_ms = 0
 
     def replaced(self) -> None:
         """Another connection takes over; its whole book is of when it was opened."""
         if self.synced:
             self._not_before_ms = self._served_ms
+            self._taken_over = True
 
     def load(self, depth: Depth, text: TextDepth | None, received_ns: int) -> list[Event]:
         """The events of a whole book; text: when it has a checksum."""
@@ -74,9 +77,13 @@ class PairBook:
             self._counts.ignore(f"a whole book, and {wrong}")
             return [self._gap(depth, received_ns, wrong)]
         if self._is_old(depth):
+            self._taken_over = False
             return []
+        # Newer than what the old connection told last: what lies between was told by neither.
+        jumped = self._taken_over and depth.ts > self._served_ms
+        self._taken_over = False
         event = self._serve(depth, received_ns)
-        if self.synced:
+        if self.synced and not jumped:
             return [event]
         self.synced = True
         self._counts.resynced += 1
