@@ -68,6 +68,7 @@ def test_a_session_that_grew_gets_only_its_new_events(sessions, tmp_path):
     whole = journal.read_bytes()
     journal.write_bytes(whole[: len(whole) // 2])
     first = analyze([place], path)
+    assert analyze([place], path)[0].notes == first[0].notes != []
     journal.write_bytes(whole)
     second = analyze([place], path)
     assert first[0].events + second[0].rows["events"] == second[0].events

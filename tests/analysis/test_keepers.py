@@ -97,8 +97,8 @@ def test_an_unknown_session_is_not_saved(keeper):
 
 def test_what_is_saved_of_a_session_is_known(keeper):
     more = {"closed": False, "equal": True, "difference": None, "damage": ""}
-    keeper.save("a", 0, [session("a", 9, **more)])
-    assert keeper.saved("a") == Saved(9, False, True, None, "")
+    keeper.save("a", 0, [session("a", 9, **more, notes='["cut"]')])
+    assert keeper.saved("a") == Saved(9, False, True, None, "", '["cut"]')
 
 
 def test_a_session_that_grew_keeps_its_rows_and_gets_the_new_ones(place, keeper):

@@ -122,6 +122,7 @@ def _up_to_date(journal: Path, run_id: str, saved: Saved) -> Analyzed:
         equal=saved.equal,
         first_difference=msgspec.json.decode(text, type=Difference) if text else None,
         damage=saved.damage,
+        notes=msgspec.json.decode(saved.notes, type=list[str]),
     )
 
 

@@ -22,6 +22,7 @@ class Saved(msgspec.Struct, frozen=True):
     equal: bool
     difference: str | None  # JSON
     damage: str
+    notes: str  # JSON
 
 
 SAVED_COLUMNS: Final = Saved.__struct_fields__

@@ -46,8 +46,8 @@ class SqliteKeeper:
             row = self._file.execute(sql, (run_id,)).fetchone()
         if row is None:
             return None
-        events, closed, equal, difference, damage = row
-        return Saved(events, bool(closed), bool(equal), difference, damage)
+        events, closed, equal, *texts = row
+        return Saved(events, bool(closed), bool(equal), *texts)
 
     def save(self, run_id: str, after: int, chunks: Chunks) -> dict[str, int]:
         """Save a session, in one transaction."""
