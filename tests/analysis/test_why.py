@@ -148,3 +148,27 @@ def test_changes_are_told_to_the_innermost_field():
         Changed("gone", 0, None),
         Changed("new", None, 5),
     ]
+
+
+def test_an_order_before_the_damage_is_explained_and_the_damage_told(session, tmp_path):
+    import shutil
+
+    folder, ids = session
+    shutil.copytree(folder, tmp_path / "damaged")
+    path = tmp_path / "damaged" / "journal" / "000001.journal"
+    raw = bytearray(path.read_bytes())
+    raw[-200] ^= 1
+    path.write_bytes(raw)
+    found = explain(path.parent, ids[0])
+    assert found.cause.action["order_id"] == ids[0]
+    assert [note.startswith("DAMAGED: ") for note in found.notes] == [True]
+
+
+def test_a_changed_robot_is_no_witness(session, monkeypatch):
+    from tests.analysis import robots
+
+    folder, ids = session
+    monkeypatch.setattr(robots.Steady, "on_ticker", lambda self, ticker: None)
+    notes = explain(folder / "journal", ids[0]).notes
+    assert any("does not wish this order" in note for note in notes)
+    assert any(note.startswith("NOT EQUAL: ") for note in notes)

@@ -27,7 +27,7 @@ from millstream.robot import RobotGroup
 __all__ = ["Put", "Watched"]
 
 Put: TypeAlias = Callable[[Table, Sequence[Row]], None]
-_PORTION = 4_096  # rows handed on at once
+_PORTION = 32_768  # rows handed on at once: a row group of Parquet
 
 
 class Watched:
