@@ -43,7 +43,8 @@ def arguments(order: MyOrder, facts: VenueFacts, instrument: Instrument) -> tupl
     priced = order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
     parameters: dict[str, Any] = {facts.client_id_parameter: order.order_id}
     if priced and order.time_in_force is not TimeInForce.GTC:
-        parameters["timeInForce"] = order.time_in_force.name
+        word = order.time_in_force.name
+        parameters["timeInForce"] = word.lower() if facts.times_in_lower_case else word
     if order.post_only:
         parameters["postOnly"] = True
     if order.reduce_only:

@@ -32,6 +32,7 @@ class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
     contracts: bool = False  # it trades contracts that are linear in the quote currency
     types: frozenset[OrderType] = _PLAIN
     times: frozenset[TimeInForce] = frozenset({_GTC, _IOC, _FOK})
+    times_in_lower_case: bool = False
     stop_parameter: str = ""
     market_buys_by_volume: bool = True
     market_buy_parameters: tuple[tuple[str, str], ...] = ()
@@ -104,6 +105,7 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
         contracts=True,
         types=_ALL,
         times=frozenset({_GTC, _IOC}),
+        times_in_lower_case=True,  # an "IOC" would rest
         stop_parameter="triggerPrice",
         reduce_only=True,
         ended=("fetch_closed_orders", "fetch_canceled_orders"),
