@@ -54,6 +54,31 @@ def test_an_order_whose_answer_is_lost_is_there_all_the_same(venue):
         assert exchange.truth().order("mine-0").status == "working"
 
 
+def test_an_order_over_the_websocket_is_lost_slow_or_answered_with_an_error_as_well():
+    async def send(exchange):
+        sign = auth.signer(exchange.secret)
+        async with websockets.connect(f"{exchange.ws}/ws-api/v3") as socket:
+            given = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+            given |= {"quantity": "0.01", "price": "50000", "apiKey": exchange.key}
+            given["timestamp"] = str(time.time_ns() // 10**6)
+            text = "&".join(f"{name}={value}" for name, value in sorted(given.items()))
+            given["signature"] = sign(text)
+            request = {"id": "1", "method": "order.place", "params": given}
+            await socket.send(json.dumps(request))
+            return json.loads(await asyncio.wait_for(socket.recv(), 10))
+
+    with trading_exchange(faults=Faults(lost=1)) as exchange:
+        with pytest.raises(websockets.ConnectionClosed):
+            asyncio.run(send(exchange))
+        exchange.set_faults(Faults(error_after=1))
+        assert asyncio.run(send(exchange))["error"]["code"] == -1007
+        exchange.set_faults(Faults(slow=1, slow_s=0.2))
+        assert asyncio.run(send(exchange))["status"] == 200
+        exchange.set_faults(Faults(reject=1))
+        assert asyncio.run(send(exchange))["error"]["code"] == -2010
+        assert len(exchange.truth().orders) == 3
+
+
 @VENUES
 def test_an_order_answered_with_a_5xx_is_there_all_the_same(venue):
     with trading_exchange(exchange=venue, faults=Faults(error_after=1)) as exchange:

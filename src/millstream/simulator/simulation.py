@@ -6,6 +6,7 @@ import base64
 import hashlib
 import random
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from millstream.errors import ConfigError, UnknownName, did_you_mean
 from millstream.model import CurrencyPair
 from millstream.simulator.faults import FaultPlan, Faults
 from millstream.simulator.front import Front, Key
+from millstream.simulator.grid import grids
 from millstream.simulator.history import History
 from millstream.simulator.market import Market, MarketSettings
 from millstream.simulator.orders import PairRules, SelfTrade, VenueRules
@@ -51,6 +53,7 @@ DEFAULT_PAIRS = {
     "kraken": ("BTC/USD", "ETH/USD", "SOL/USD"),
 }
 MONTH_S = 31 * 86_400.0
+_SEEN = 20_000  # frames of a tape that tell its grid
 
 
 class SimulationSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,8 +133,11 @@ def _market(settings: SimulationSettings) -> tuple[Source, list[PairRules]]:
         missing = [str(pair) for pair in wanted if pair not in pairs]
         if missing:
             raise ConfigError(f"{settings.tape} has nothing of {', '.join(missing)}")
+        grid = grids(frame.raw for frame in islice(read_tape(settings.tape), _SEEN))
+        usual = Decimal("0.01"), Decimal("0.00001")
         return recording, [
-            _rules(settings.exchange, pair, Decimal("0.01"), Decimal("0.00001")) for pair in pairs
+            _rules(settings.exchange, pair, *grid.get(pair.base + pair.quote, usual))
+            for pair in pairs
         ]
     wanted = wanted or [CurrencyPair.parse(name) for name in DEFAULT_PAIRS[settings.exchange]]
     instruments = tuple(_instrument(pair) for pair in dict.fromkeys(wanted))

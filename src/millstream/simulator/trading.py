@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from millstream.stream.tape import TapeFrame
 
 _STEP_S = 0.02  # the market moves in steps of this
 _PING_S = 20.0
+_log = logging.getLogger(__name__)
 _AT_ONCE = 5_000  # frames of the market in one step; more wait for the next
 
 
@@ -84,6 +86,8 @@ class TradingServer:
             asyncio.create_task(self._live(), name="market"),
             asyncio.create_task(self._keep_alive(), name="pings"),
         ]
+        for task in self._tasks:
+            task.add_done_callback(_tell_failure)
 
     async def stop(self) -> None:
         """Close both ports and every connection."""
@@ -235,6 +239,11 @@ class TradingServer:
             await asyncio.sleep(_PING_S)
             for client in list(self._clients):
                 client.ping()
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("the simulator's %s stopped", task.get_name(), exc_info=error)
 
 
 def _url(scheme: str, listener: socket.socket) -> str:
