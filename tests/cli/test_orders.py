@@ -1,0 +1,147 @@
+"""`millstream orders` and `millstream kill`, on a store that another process owns."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+from tests.orders.sample import filled, order, report
+from tests.venue import simulated_exchange
+
+from millstream.cli import run
+from millstream.orders import RiskState
+from millstream.orders.kill_switch import KillSwitch
+from millstream.orders.sqlite import SqliteStore
+from millstream.orders.sqlite_follow import SqliteFollower
+
+
+@pytest.fixture
+def store(tmp_path):
+    kept = SqliteStore(tmp_path / "orders.sqlite")
+    kept.insert([order("a1"), order("b1", robot="other", price=None)])
+    kept.apply([report("a1"), filled("a1")], 2)
+    yield kept
+    kept.close()
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_orders_are_shown_while_their_owner_has_them_open(store, tmp_path, capsys):
+    assert run(["orders", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "2 orders" in text
+    assert "binance@BTC/USDT" in text
+    assert "partial" in text
+
+
+def test_json_has_every_field_by_name_and_words_for_numbers(store, tmp_path, capsys):
+    assert run(["orders", str(tmp_path / "orders.sqlite"), "--json", "--robot", "quoter"]) == 0
+    (one,) = lines(capsys)
+    assert (one["order_id"], one["status"], one["filled_volume"]) == ("a1", "partial", "0.4")
+    assert (one["symbol"], one["side"]) == ("BTC/USDT", "buy")
+
+
+def test_open_leaves_out_what_ended(store, tmp_path, capsys):
+    store.apply([filled("b1", "t9", volume="1")], 3)
+    run(["orders", str(tmp_path), "--json", "--open"])
+    assert [one["order_id"] for one in lines(capsys)] == ["a1"]
+
+
+def test_following_gives_each_change_as_it_comes(store, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "millstream", "orders", str(tmp_path), "--follow", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(2):
+        process.stdout.readline()
+    store.apply([filled("a1", "t2", volume="0.6")], 3)
+    fill, one = json.loads(process.stdout.readline()), json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert (fill["trade_id"], fill["liquidity"]) == ("t2", "maker")
+    assert one["status"] == "filled"
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("command", ["orders", "kill"])
+def test_a_folder_without_a_store_is_one_sentence(command, tmp_path, capsys):
+    assert run([command, str(tmp_path)]) == 2
+    assert "there is no orders.sqlite in it" in capsys.readouterr().err
+
+
+def test_a_kill_is_durable_and_only_a_person_resumes(store, tmp_path, capsys):
+    switch = KillSwitch(tmp_path / "orders.sqlite")
+    assert run(["kill", str(tmp_path), "--status"]) == 0
+    assert run(["kill", str(tmp_path), "--reduce", "--why", "news"]) == 0
+    assert switch.look(1).state is RiskState.REDUCING
+    assert run(["kill", str(tmp_path), "--why", "runaway"]) == 0
+    assert (switch.look(2).state, switch.look(2).why) == (RiskState.HALTED, "runaway")
+    assert run(["kill", str(tmp_path), "--resume"]) == 0
+    assert switch.look(3).state is RiskState.ACTIVE
+    text = capsys.readouterr().out
+    assert text.startswith("active\ntrading is reducing by")
+    assert run(["kill", str(tmp_path), "--resume", "--reduce"]) == 2
+
+
+def test_a_signal_halts_a_running_session(tmp_path):
+    with simulated_exchange("--market-seconds", 600, "--speed", 20) as exchange:
+        config = {
+            "robots": [
+                {
+                    "name": "quoter",
+                    "robot": "millstream.demo.quoter:Quoter",
+                    "markets": ["binance@btc/usdt"],
+                    "parameters": {"volume": "0.002", "tick": "0.01", "most_position": "0.008"},
+                }
+            ],
+            "streams": [
+                {
+                    "exchange": "binance",
+                    "currency_pairs": ["btc/usdt"],
+                    "subscribe_channels": ["ticker", "trade", "book"],
+                    "api_host": exchange["ws"],
+                    "subscribe_args": {"rest_host": exchange["rest"]},
+                }
+            ],
+        }
+        (tmp_path / "bot.json").write_bytes(msgspec.json.encode(config))
+        out = tmp_path / "session"
+        session = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "millstream",
+                "run",
+                str(tmp_path / "bot.json"),
+                "--out",
+                str(out),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 40
+        while not (out / "orders.sqlite").exists() or not _orders(out):
+            assert time.monotonic() < deadline
+            assert session.poll() is None
+            time.sleep(0.05)
+        os.kill(session.pid, signal.SIGUSR1)
+        while _orders(out, open_only=True) or not (out / "orders.sqlite.halt").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        session.send_signal(signal.SIGINT)
+        session.wait(30)
+    assert KillSwitch(out / "orders.sqlite").read().who == "a signal"
+
+
+def _orders(out, open_only=False):
+    follower = SqliteFollower(out / "orders.sqlite")
+    try:
+        return follower.orders(open_only=open_only)
+    finally:
+        follower.close()
