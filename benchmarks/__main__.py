@@ -23,6 +23,7 @@ NAMES = (
     "replay_a_journal",
     "analyze_a_journal",
     "journal_append",
+    "frames_between_bots",
     "import_time",
 )
 
