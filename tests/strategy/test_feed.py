@@ -72,6 +72,8 @@ def test_what_lies_before_the_date_is_history_and_the_rest_is_played(tmp_path):
     assert [c.close for c in heard.of(Candle)] == [c.close for c in candles[25:]]
     assert all(candle.closed for candle in heard.of(Candle))
     assert feed.played == 15
+    (figures,) = feed.statistics()
+    assert (figures.state, figures.frames) == ("stopped", 15)
 
 
 def test_futures_and_parquet_files_are_found(tmp_path):

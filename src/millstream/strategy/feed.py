@@ -19,6 +19,7 @@ from millstream.model import CandleHistory, Channel, Connected, CurrencyPair, Ev
 from millstream.strategy.files import file_of, read_candles, split_at
 from millstream.strategy.played import PastCandle, played
 from millstream.strategy.timeframes import timeframe_to_ns
+from millstream.stream.settings import ChannelStatistics
 
 WARM_UP_CANDLES = 1_500  # as many as a frame shows
 
@@ -41,7 +42,8 @@ class CandleFeed:
         every_s: float = 1.0,
         startup: int = 100,
     ) -> None:
-        self._exchange, self._timeframe, self._every_s = exchange, timeframe, every_s
+        self.exchange = exchange
+        self._timeframe, self._every_s = timeframe, every_s
         self._interval_ns = timeframe_to_ns(timeframe)
         self._observers: list[Any] = []
         self._stop: asyncio.Event | None = None
@@ -64,6 +66,7 @@ class CandleFeed:
                     "and none that begins later; choose an earlier date"
                 )
             self._past[symbol], self._coming[symbol] = past[-WARM_UP_CANDLES:], coming
+        self._last_ns = 0
         self.played = 0  # candles so far
         self.finished = False  # every candle was played
 
@@ -79,6 +82,18 @@ class CandleFeed:
         """Go on."""
         self._may_go_on.set()
 
+    def statistics(self) -> list[ChannelStatistics]:
+        """The figures of its one channel; its frames are candles."""
+        state = "idle" if self._stop is None else "connected"
+        return [
+            ChannelStatistics(
+                Channel.CANDLE,
+                "stopped" if self._stopped else state,
+                frames=self.played,
+                last_received_ns=self._last_ns,
+            )
+        ]
+
     async def start(self) -> None:
         """Play until the last candle, then stay quiet until `stop`."""
         self._stop = asyncio.Event()
@@ -87,20 +102,20 @@ class CandleFeed:
         received_ns = time.time_ns()
         self._give(
             "health_queue",
-            Connected(received_ns, self._exchange, Channel.CANDLE, None, 1),
+            Connected(received_ns, self.exchange, Channel.CANDLE, None, 1),
         )
         for symbol, past in self._past.items():
             if past:
-                history = history_of(self._exchange, symbol, self._timeframe, past, received_ns)
+                history = history_of(self.exchange, symbol, self._timeframe, past, received_ns)
                 self._give("candle_queue", history)
         for step in self._steps():
             if await self._told_to_stop(self._every_s):
                 return
             await self._may_go_on.wait()
-            received_ns = time.time_ns()
+            received_ns = self._last_ns = time.time_ns()
             for symbol, candle in step:
                 for event in played(
-                    self._exchange, symbol, self._timeframe, self._interval_ns, candle, received_ns
+                    self.exchange, symbol, self._timeframe, self._interval_ns, candle, received_ns
                 ):
                     self._give(_QUEUES[type(event).__name__], event)
             self.played += 1
