@@ -125,6 +125,9 @@ class KillSection(Section, frozen=True):
     file: str = ""  # trading halts as soon as it exists; relative to the session's folder
     heartbeat_s: NotNegative = 30  # robots that hang for longer halt trading; 0: never
 
+    def __repr__(self) -> str:
+        return f"KillSection(port={self.port}, file={self.file!r}, heartbeat_s={self.heartbeat_s})"
+
 
 class PaperSection(Section, frozen=True):
     """The paper gateway's fees and delay."""
