@@ -215,3 +215,10 @@ def test_a_refusal_of_nothing_that_was_asked_for_is_still_told():
     made = decoder("okx", [], [])
     [refusal] = made.feed(frames.UNKNOWN, 1)
     assert (refusal.symbol, refusal.channel) == (None, Channel.TICKER)
+
+
+def test_a_trade_that_came_before_a_late_one_is_not_told_again_after_it():
+    trades = decoder("okx", [CurrencyPair.BTC_USDT], ["trade"])
+    numbers = (1, 3, 2, 3, 4)  # 3 comes again from the connection that takes over
+    events = [event for number in numbers for event in trades.feed(frames.trade(number), 1)]
+    assert [event.trade_id for event in events if type(event) is Trade] == ["1", "3", "2", "4"]

@@ -82,11 +82,11 @@ def trade_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameC
     """
     pair = topic.pair
     assert pair is not None
-    last = -1  # the last id; -1: none yet
+    last = newest = -1  # the last id, and the highest; -1: none yet
     seen: deque[int] = deque(maxlen=REMEMBERED_TRADES)
 
     def handle(raw: bytes, received_ns: int) -> list[Event]:
-        nonlocal last
+        nonlocal last, newest
         data = _trades(raw).data
         topic.last_ns = received_ns
         events: list[Event] = []
@@ -96,12 +96,12 @@ def trade_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameC
             if side is None:
                 raise WrongFrame("a trade that is neither buy nor sell")
             number = t.tradeId
+            if number <= newest and number in seen:
+                continue
             if number - t.count != last and last >= 0:
-                if number in seen:
-                    continue
                 events.append(_gap(received_ns, exchange, topic, last + 1, number - t.count + 1))
                 counts.gaps += 1
-            last = number
+            last, newest = number, max(newest, number)
             seen.append(number)
             trades += 1
             volume = units.volume(t.sz, t.px)
