@@ -168,5 +168,7 @@ def test_python_binance_trades():
             assert client.get_account()["canTrade"]
         finally:
             client.close_connection()
+            client.loop.close()  # it made one, and leaves it open
+            asyncio.set_event_loop(None)
         true = exchange.truth()
         assert [one.status for one in true.orders] == ["canceled", "filled"]
