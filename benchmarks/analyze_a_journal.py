@@ -39,7 +39,7 @@ KEEPERS = {"SQLite": "out.sqlite", "DuckDB": "out.duckdb", "Parquet": "out/"}
 INSERT = "INSERT INTO events VALUES (" + ",".join("?" * 12) + ")"
 
 
-def measure(quick: bool, count: int = 0) -> list[Figure]:
+def measure(quick: bool, count: int = 0, rounds: int = 3) -> list[Figure]:
     """One journal into each keeper, and the rival, in turn."""
     distinct, count = (40_000, count or 100_000) if quick else (200_000, count or 1_000_000)
     distinct, plain = min(distinct, count), count // 10
@@ -51,7 +51,7 @@ def measure(quick: bool, count: int = 0) -> list[Figure]:
         written = write_session(folder / "journal", bodies, count // BATCH, _manifest())
         _write_lines(folder / "lines", events, plain)
         del events, bodies
-        for round_ in range(3):
+        for round_ in range(rounds):
             runs.setdefault("rows only", []).append(_studied(folder / "journal", written))
             for keeper, target in KEEPERS.items():
                 place = f"{folder}/{round_}-{target}"

@@ -91,6 +91,8 @@ def market(seconds=60):
                 ProducerState(now + 10, "feed", "stale", "ETH/USDT", "5m", "spot", "late"),
                 Control(now + 11, "bob", "pause", {}, "ann", "lunch"),
             ]
+        if second == 40:
+            batch.append(Control(now + 3, "ann", "tune", {"pace": 2}, "bob", "too slow"))
         yield batch
 
 

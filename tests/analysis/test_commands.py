@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
+from typing import NamedTuple
 
 import pytest
 from tests.analysis.sessions import write_session
+
+from millstream.cli import run
 
 ROBOT = """
 from millstream import Robot
@@ -19,11 +20,24 @@ class Own(Robot):
 """
 
 
-def millstream(*arguments, **settings):
-    return subprocess.run(
-        [sys.executable, "-m", "millstream", *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, check=False, **settings,
-    )  # fmt: skip
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def millstream(capsys, monkeypatch):
+    """The command line, in this process: its exit code and its words."""
+
+    def call(*arguments, cwd=None):
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Done(code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +47,7 @@ def session(tmp_path_factory):
     return folder
 
 
-def test_it_says_what_it_saved_and_that_the_replay_is_equal(session, tmp_path):
+def test_it_says_what_it_saved_and_that_the_replay_is_equal(session, tmp_path, millstream):
     done = millstream("analyze", session, "--to", tmp_path / "out.sqlite")
     assert done.returncode == 0, done.stderr
     first, verdict = done.stdout.splitlines()
@@ -43,7 +57,7 @@ def test_it_says_what_it_saved_and_that_the_replay_is_equal(session, tmp_path):
     assert "journal: up to date" in again.stdout
 
 
-def test_json_has_a_session_each_with_the_rows_added(session, tmp_path):
+def test_json_has_a_session_each_with_the_rows_added(session, tmp_path, millstream):
     done = millstream("analyze", session, "--to", tmp_path / "out.sqlite", "--json")
     report = json.loads(done.stdout)
     (told,) = report["sessions"]
@@ -51,7 +65,7 @@ def test_json_has_a_session_each_with_the_rows_added(session, tmp_path):
     assert told["rows"]["events"] == told["events"]
 
 
-def test_a_difference_is_reported_as_replay_reports_it_and_again(tmp_path):
+def test_a_difference_is_reported_as_replay_reports_it_and_again(tmp_path, millstream):
     import msgspec
     from tests.analysis.sessions import BEGAN_NS, Played, manifest
 
@@ -95,7 +109,7 @@ def test_a_difference_is_reported_as_replay_reports_it_and_again(tmp_path):
         ("session", "mongodb://me:pw@host/db", "MongoDB is not there yet"),
     ],
 )
-def test_wrong_input_is_one_sentence(session, tmp_path, journal, target, says):
+def test_wrong_input_is_one_sentence(session, tmp_path, journal, target, says, millstream):
     place = tmp_path / "here"
     if journal == "session":
         shutil.copytree(session, place / "session")
@@ -107,7 +121,7 @@ def test_wrong_input_is_one_sentence(session, tmp_path, journal, target, says):
     assert "me:pw" not in done.stderr
 
 
-def test_a_journal_that_cannot_be_read_is_told_beside_the_others(session, tmp_path):
+def test_a_journal_that_cannot_be_read_is_told_beside_the_others(session, tmp_path, millstream):
     shutil.copytree(session, tmp_path / "all" / "good")
     (tmp_path / "all" / "bad" / "journal").mkdir(parents=True)
     (tmp_path / "all" / "bad" / "journal" / "000001.journal").write_bytes(b"no journal " * 99)

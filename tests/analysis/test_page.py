@@ -141,10 +141,16 @@ def test_position_over_time(ask):
 
 def test_what_a_parameter_change_did(ask):
     found = {(row["robot"], row["parameters"]): row for row in ask(PARAMETERS)}
-    assert set(found) == {
-        ("ann", '{"volume":"0.5"}'), ("ann", '{"volume":"0.25"}'), ("bob", '{"volume":"0.5"}'),
-    }  # fmt: skip
-    assert {row["sessions"] for row in found.values()} == {1}
+    assert {key: row["sessions"] for key, row in found.items()} == {
+        ("ann", '{"volume":"0.5"}'): 1,
+        ("ann", '{"volume":"0.25"}'): 1,
+        ("ann", '{"pace":2}'): 2,  # by a command, in both sessions
+        ("bob", '{"volume":"0.5"}'): 1,
+    }
     big, small = found["ann", '{"volume":"0.5"}'], found["ann", '{"volume":"0.25"}']
     assert big["turnover"] == pytest.approx(2 * small["turnover"])
     assert big["earned_bps"] == pytest.approx(small["earned_bps"])
+    later = found["ann", '{"pace":2}']
+    fills = sum(row["fills"] for row in ask(TRADED) if row["robot"] == "ann")
+    assert big["fills"] + small["fills"] + later["fills"] == fills
+    assert later["fills"] > 0

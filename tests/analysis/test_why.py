@@ -5,21 +5,36 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import NamedTuple
 
 import pytest
 from tests.analysis.sessions import write_session
 
 from millstream.analysis.explanation import Changed, changes_between
 from millstream.analysis.why import explain
+from millstream.cli import run
 from millstream.errors import UnknownOrder
 from millstream.journal import Journal, Kind
 
 
-def millstream(*arguments, **settings):
-    return subprocess.run(
-        [sys.executable, "-m", "millstream", *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, check=False, **settings,
-    )  # fmt: skip
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def millstream(capsys, monkeypatch):
+    """The command line, in this process: its exit code and its words."""
+
+    def call(*arguments, cwd=None):
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Done(code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +62,13 @@ def test_every_order_of_a_session_resolves(session):
     }  # fmt: skip
 
 
-def test_every_order_of_a_demo_session_resolves(tmp_path):
+def test_every_order_of_a_demo_session_resolves(tmp_path, millstream):
     out = tmp_path / "sessions" / "demo"
-    done = millstream("demo", "--seconds", "25", "--speed", "max", "--json", "--out", out)
+    done = subprocess.run(
+        [sys.executable, "-m", "millstream", "demo", "--seconds", "25", "--speed", "max", "--json",
+         "--out", str(out)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     analyzed = millstream("analyze", out, "--to", tmp_path / "out.sqlite", "--json")
     assert analyzed.returncode == 0, analyzed.stderr
@@ -80,7 +99,7 @@ def test_a_fill_shows_its_price_fee_and_time(session):
     assert fill.heard_by_robot > filled.cause.sequence
 
 
-def test_the_screen_tells_it_from_market_to_fill(session):
+def test_the_screen_tells_it_from_market_to_fill(session, millstream):
     folder, ids = session
     done = millstream("why", ids[0], folder)
     assert done.returncode == 0, done.stderr
@@ -92,7 +111,7 @@ def test_the_screen_tells_it_from_market_to_fill(session):
     assert f"  last_order:  -> {ids[0]}" in done.stdout
 
 
-def test_json_has_the_whole_states(session):
+def test_json_has_the_whole_states(session, millstream):
     folder, ids = session
     found = json.loads(millstream("why", ids[0], folder, "--json").stdout)
     assert found["cause"]["state_before"]["last_order"] == ""
@@ -110,7 +129,7 @@ def test_letters_that_mean_several_are_refused_with_some_of_them(session):
         explain(folder / "journal", "run001")
 
 
-def test_a_mistyped_order_is_refused_with_the_nearest(session):
+def test_a_mistyped_order_is_refused_with_the_nearest(session, millstream):
     folder, ids = session
     wrong = f"X{ids[3][1:]}"
     done = millstream("why", wrong, folder)
@@ -120,7 +139,7 @@ def test_a_mistyped_order_is_refused_with_the_nearest(session):
 
 
 @pytest.mark.parametrize("arguments", [(), ("nowhere",)])
-def test_no_session_is_one_sentence(tmp_path, arguments):
+def test_no_session_is_one_sentence(tmp_path, arguments, millstream):
     done = millstream("why", "abc", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
