@@ -172,8 +172,11 @@ def test_fills_come_twice():
 def test_fills_come_late_and_none_is_lost():
     with trading_exchange(faults=Faults(reorder=0.5, seed=4)) as exchange:
         frames, _ = private_frames(exchange)
-        numbers = [one["I"] for one in reports(frames)]
-        assert numbers != sorted(numbers) or len(reports(frames)) == len(set(numbers))
+        kinds = [json.loads(frame)["event"]["e"] for frame in frames]
+        balances = "outboundAccountPosition"  # of the order, then of the fill that is late
+        assert [balances, balances, "executionReport"] in [
+            kinds[place : place + 3] for place in range(len(kinds))
+        ]
         trades = [one["t"] for one in reports(frames) if one["x"] == "TRADE"]
         assert sorted(trades) == [one.trade_id for one in exchange.truth().fills]
 

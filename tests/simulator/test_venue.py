@@ -70,9 +70,12 @@ def test_a_cancel_of_the_market_leaves_from_the_end_of_the_queue():
     v = venue()
     v.set_level(PAIR, BUY, D(100), D(2), 1)
     mine = v.place(wish(volume="1"), 2)
-    v.set_level(PAIR, BUY, D(100), D(1), 3)
-    v.take(PAIR, SELL, D(100), D("1.5"), 4)
-    assert mine.filled == D("0.5")
+    v.set_level(PAIR, BUY, D(100), D(5), 3)  # three more, behind mine
+    v.set_level(PAIR, BUY, D(100), D(2), 4)  # these three leave
+    v.take(PAIR, SELL, D(100), D(2), 5)
+    assert mine.filled == 0
+    v.take(PAIR, SELL, D(100), D(1), 6)
+    assert mine.status is OrderStatus.FILLED
 
 
 def test_a_trade_through_an_own_order_fills_it_at_its_own_price():
