@@ -94,8 +94,6 @@ def _shown(as_json: bool) -> Iterator[Callable[[Standing], None] | None]:
 
         def show(standing: Standing) -> None:
             what = f"{standing.done} of {standing.of} journals"
-            bar.update(
-                task, description=what, completed=standing.sequence, total=standing.events
-            )
+            bar.update(task, description=what, completed=standing.sequence, total=standing.events)
 
         yield show
