@@ -90,6 +90,25 @@ def test_a_column_twice_is_refused():
         encode_rows(frame)
 
 
+class WithoutTheShortWay(pd.DataFrame):
+    """As a pandas that has no array of a column by its number."""
+
+    _get_column_array = None
+
+
+def test_columns_are_the_same_by_the_short_way_into_pandas_and_by_the_documented_one():
+    frame = sample(9)
+    frame["tokyo"] = frame["date"].dt.tz_convert("Asia/Tokyo")
+    frame["maybe"] = pd.Series([1, None] + [2] * 7, dtype="Int64")
+    frame["named"] = pd.Series(list("abcabcabc"), dtype="category")
+    frame["swapped"] = np.arange(9, dtype=">f8")
+    assert encode_rows(WithoutTheShortWay(frame)) == encode_rows(frame)
+
+
+def test_rows_from_some_number_on_are_those_of_the_slice():
+    assert pack(from_frame(sample(9), 4)) == encode_rows(sample(9).iloc[4:])
+
+
 def test_every_shorter_message_is_refused():
     raw = encode_rows(sample())
     for end in range(len(raw)):

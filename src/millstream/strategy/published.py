@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -22,7 +25,7 @@ class Published:
 
         Raises FrameError for a column that cannot be told to another bot.
         """
-        whole = from_frame(frame.iloc[-self._limit :])
+        whole = from_frame(frame, max(0, len(frame) - self._limit))
         told = self._told.get(pair)
         first = _first_difference(told, whole) if told is not None else 0
         self._told[pair] = whole
@@ -50,10 +53,19 @@ def _first_difference(told: Rows, whole: Rows) -> int:
         if differs.any():
             first = min(first, int(np.argmax(differs)))
     for values, others in zip(told.objects, whole.objects, strict=True):
-        for row in range(first):
-            if values[offset + row] is not others[row] and repr(values[offset + row]) != repr(
-                others[row]
-            ):
-                first = row
-                break
+        first = _first_other(values[offset : offset + first], others[:first])
     return first
+
+
+def _first_other(before: list[Any], now: list[Any]) -> int:
+    """The number of the first value that differs; as many as there are where none does.
+
+    1, 1.0 and True are not the same here, and NaN is NaN.
+    """
+    if msgspec.msgpack.encode(before) == msgspec.msgpack.encode(now):
+        return len(now)
+    return next(
+        number
+        for number, (old, new) in enumerate(zip(before, now, strict=True))
+        if old is not new and msgspec.msgpack.encode(old) != msgspec.msgpack.encode(new)
+    )
