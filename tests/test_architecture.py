@@ -29,6 +29,7 @@ WORLD = {
     "asyncio", "datetime", "glob", "http", "multiprocessing", "os", "pathlib", "picows", "random",
     "secrets", "select", "shutil", "signal", "socket", "ssl", "subprocess", "tempfile", "threading",
     "time", "urllib.request", "uuid", "zmq", "apsw", "uvicorn", "starlette", "ccxt",
+    "pymongo",
 }  # fmt: skip
 
 # The files that do, and why. Whatever is not here decides, decodes or describes, and is pure.
@@ -85,6 +86,13 @@ TOUCH_THE_WORLD = {
     "orders/kill_http.py": "sockets",
     "orders/kill_switch.py": "a file, and the time of who asks",
     "orders/memory.py": "waits for changes of other threads",
+    "orders/mongo/address.py": "knows how the driver reads a URL",
+    "orders/mongo/follow.py": "a database server, and waits for its changes",
+    "orders/mongo/lease.py": "a database server, and who the process is",
+    "orders/mongo/mailbox.py": "a database server, and how old an order is",
+    "orders/mongo/projection.py": "a database server, from a thread",
+    "orders/mongo/server.py": "a database server",
+    "orders/mongo/store.py": "a database server",
     "orders/service.py": "a thread's loop",
     "orders/sqlite.py": "a database file",
     "orders/sqlite_follow.py": "a database file, and waits for its changes",

@@ -25,7 +25,13 @@ from millstream.bus import Bus, EventPublisher, Inbox
 from millstream.config import Config, StreamSection
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
-from millstream.gateways import open_kill_switch, open_store, open_venue, risk_book
+from millstream.gateways import (
+    open_kill_switch,
+    open_mailbox,
+    open_store,
+    open_venue,
+    risk_book,
+)
 from millstream.journal import JournalWriter
 from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events
@@ -56,6 +62,7 @@ class Session:
         self.streams = [make_stream(section) for section in config.streams]
         self._parts: tuple[Part, ...] = ()
         self._frames: FramesPart | None = None
+        self._mailbox: Part | None = None
         self._reason = "the session did not start"
         with ExitStack() as opened:
             self.bus = opened.enter_context(Bus())
@@ -126,6 +133,13 @@ class Session:
         )  # fmt: skip
         # who listens comes before who speaks
         self._parts = (self._robots, self._orders, self._trades, self._control, self._data)
+        mailbox = open_mailbox(config, opened)
+        if mailbox is not None:
+            self._mailbox = Part(
+                "mailbox", mailbox.run,
+                self.bus.sender(wishes.endpoint).send, self._no_more_wishes.is_set,
+            )  # fmt: skip
+            self._parts = (*self._parts, self._mailbox)
         if self.frame_server is not None and frames is not None:
             self._frames = FramesPart(self.frame_server, frames)
             self._parts = (self._frames, *self._parts)
@@ -156,6 +170,8 @@ class Session:
             self._wait_until_robots_stand()
         self._heartbeat.stop()
         self._no_more_wishes.set()
+        if self._mailbox is not None:
+            self._mailbox.finish()
         self._orders.finish()
         self._control.finish()
         self._no_more_changes.set()

@@ -7,6 +7,7 @@ key at `streams[0].api_key`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -44,6 +45,7 @@ __all__ = [
     "load_config",
     "parse_config",
     "without_comments",
+    "without_password",
     "without_secrets",
 ]
 
@@ -196,7 +198,12 @@ def without_secrets(config: Config) -> dict[str, Any]:
             return {key: clean(part) for key, part in value.items() if key not in SECRET_KEYS}
         if isinstance(value, list):
             return [clean(part) for part in value]
-        return value
+        return without_password(value) if isinstance(value, str) else value
 
     plain: dict[str, Any] = clean(msgspec.to_builtins(config))
     return plain
+
+
+def without_password(text: str) -> str:
+    """A text in which no URL has a user or a password any more."""
+    return re.sub(r"://\S*@", "://", text)

@@ -8,8 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from millstream.config import Config, GatewaySection, LimitsSection, PaperSection, RiskSection
+from millstream.config import (
+    Config,
+    GatewaySection,
+    LimitsSection,
+    PaperSection,
+    RiskSection,
+    without_password,
+)
 from millstream.errors import ConfigError
 from millstream.model import Event, Exchange
 from millstream.orders.gateway import Venue
@@ -20,20 +28,64 @@ from millstream.orders.risk import RiskBook, RiskLimits
 from millstream.orders.sqlite import SqliteStore
 from millstream.orders.store import OrderRecord, OrderStore
 
-__all__ = ["open_kill_switch", "open_store", "open_venue", "risk_book", "store_file"]
+if TYPE_CHECKING:
+    from millstream.orders.mongo.mailbox import OrderMailbox
+
+__all__ = [
+    "is_on_server",
+    "open_kill_switch",
+    "open_mailbox",
+    "open_store",
+    "open_venue",
+    "risk_book",
+    "store_file",
+]
 
 
 def store_file(address: str, directory: Path) -> Path:
-    """The file of the order store at an address; a relative one lies in the session's folder."""
+    """The file of the order store at an address; a relative one lies in the session's folder.
+
+    A store on a server has none: then it is the name beside which files about it lie.
+    """
+    if is_on_server(address):
+        return directory / "orders.mongodb"
     kind, _, place = address.partition(":")
     if kind != "sqlite" or not place:
-        raise ConfigError(f'order_store: "{address}" is not "sqlite:FILE"')
+        raise ConfigError(
+            f'order_store: "{without_password(address)}" is not "sqlite:FILE" or '
+            '"mongodb://HOST:PORT/DATABASE?replicaSet=NAME"'
+        )
     return directory / place
 
 
+def is_on_server(address: str) -> bool:
+    """True when an order store's address names a MongoDB replica set."""
+    return address.startswith(("mongodb://", "mongodb+srv://"))
+
+
 def open_store(address: str, directory: Path) -> OrderStore:
-    """The order store at an address. Raises StoreError."""
-    return SqliteStore(store_file(address, directory))
+    """The order store at an address. Raises ConfigError or StoreError."""
+    if not is_on_server(address):
+        return SqliteStore(store_file(address, directory))
+    try:  # imported here: who keeps orders in a file need not have the driver
+        from millstream.orders.mongo.store import MongoStore
+    except ImportError:
+        raise ConfigError(
+            "order_store: MongoDB needs a driver that is not installed; "
+            "pip install 'millstream[mongo]'"
+        ) from None
+    return MongoStore(address)
+
+
+def open_mailbox(config: Config, opened: ExitStack) -> OrderMailbox | None:
+    """Where other programs put orders; None when the store is a file, which they cannot reach."""
+    if not is_on_server(config.order_store):
+        return None
+    from millstream.orders.mongo.mailbox import OrderMailbox
+
+    mailbox = OrderMailbox(config.order_store, config.gateway.oldest_intent_s)
+    opened.callback(mailbox.close)
+    return mailbox
 
 
 def risk_book(section: RiskSection) -> RiskBook:

@@ -1,4 +1,4 @@
-"""One contract, both keepers."""
+"""One contract, every keeper."""
 
 import threading
 from decimal import Decimal
@@ -9,14 +9,20 @@ from tests.orders.sample import BTC, VENUE, filled, order, report
 from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
 from millstream.model import CurrencyPair, MyOrder, MyTrade, OrderStatus, Side
 from millstream.orders import Happened, MemoryStore, watch
+from millstream.orders.mongo.store import MongoStore
 from millstream.orders.sqlite import SqliteStore
 
 S, H = OrderStatus, Happened
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "mongo"])
 def store(request, tmp_path):
-    kept = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "orders.db")
+    if request.param == "memory":
+        kept = MemoryStore()
+    elif request.param == "sqlite":
+        kept = SqliteStore(tmp_path / "orders.db")
+    else:
+        kept = MongoStore(request.getfixturevalue("mongo_url"))
     yield kept
     kept.close()
 

@@ -1,5 +1,6 @@
-"""Both keepers against a plain dict, in whatever order things are done to them."""
+"""Every keeper against a plain dict, in whatever order things are done to them."""
 
+import itertools
 import tempfile
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.orders.sample import BTC, VENUE, filled, order, report
 
 from millstream.errors import DuplicateOrder, UnknownOrder
 from millstream.orders import Happened, MemoryStore
+from millstream.orders.mongo.store import MongoStore
 from millstream.orders.sqlite import SqliteStore
 
 IDS = st.sampled_from(["a", "b", "c", "d"])
@@ -124,8 +126,36 @@ class SqliteMachine(Machine):
         self.store = self.open()
 
 
+def mongo_machine(replica_set):
+    """A state machine over a MongoStore; each example has a database of its own."""
+    numbers = itertools.count()
+
+    class MongoMachine(Machine):
+        def __init__(self):
+            self.url = replica_set.url(f"model{next(numbers)}")
+            super().__init__()
+
+        def open(self):
+            return MongoStore(self.url)
+
+        @precondition(lambda self: self.model)
+        @rule()
+        def reopen(self):
+            self.store.close()
+            self.store = self.open()
+
+    return MongoMachine
+
+
 @pytest.mark.parametrize(("machine", "examples"), [(Machine, 40), (SqliteMachine, 15)])
 def test_a_store_is_a_dict_that_forgets_nothing(machine, examples):
     run_state_machine_as_test(
         machine, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None)
+    )
+
+
+def test_a_store_on_mongodb_is_a_dict_that_forgets_nothing(replica_set):
+    run_state_machine_as_test(
+        mongo_machine(replica_set),
+        settings=settings(max_examples=8, stateful_step_count=15, deadline=None),
     )

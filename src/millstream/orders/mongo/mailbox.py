@@ -1,0 +1,204 @@
+"""Orders that other programs put into `orders`: taken once, judged like any robot's wish.
+
+A document that another program inserts has the fields of `WANTED` and neither `revision` nor
+`status`. It becomes a wish, so the risk limits stand before it. When the order is stored, the same
+document shows it: the other program sees in it what became of its order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from bson import ObjectId
+from pymongo.change_stream import CollectionChangeStream
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from millstream.errors import UnknownName
+from millstream.model import (
+    CurrencyPair,
+    Exchange,
+    OrderType,
+    Output,
+    PlaceOrder,
+    Side,
+    TimeInForce,
+)
+from millstream.model.codec import encode_outputs
+from millstream.orders.mongo.address import parse_address
+from millstream.orders.mongo.documents import Document
+from millstream.orders.mongo.server import connect, explained
+
+__all__ = ["WANTED", "OrderMailbox", "wish_in"]
+
+_log = logging.getLogger(__name__)
+WANTED: Final = ("name", "to", "symbol", "side", "type", "volume")
+_ID: Final = re.compile("[A-Za-z0-9]{1,18}")
+_AWAIT_MS: Final = 250
+_LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PENDING: Final[Document] = {"revision": {"$exists": False}, "status": {"$exists": False}}
+_NEW: Final = [{"$match": {"operationType": "insert", "fullDocument.revision": {"$exists": False}}}]
+
+
+class OrderMailbox:
+    """What other programs have put into `orders` of a `MongoStore`, as wishes.
+
+    url: as for `MongoStore`, which must be open somewhere. oldest_s: an order that was inserted
+    longer ago than this, while nobody looked, is refused: the market is another.
+    Raises ConfigError when the URL is not one; StoreError when the servers cannot be reached.
+    """
+
+    def __init__(self, url: str, oldest_s: float = 10.0) -> None:
+        self._address = parse_address(url)
+        self._oldest_s = oldest_s
+        self._given: set[tuple[object, str]] = set()  # the wishes of this session
+        self._stream: CollectionChangeStream[dict[str, Any]] | None = None
+        self._client, self._database = connect(self._address, majority_reads=True)
+
+    def receive(self) -> list[Output]:
+        """The wishes that have come, after a quarter of a second at most without any.
+
+        Raises StoreError when the servers refuse; an election only delays what comes.
+        """
+        with explained(self._address.shown):
+            try:
+                if self._stream is None:
+                    self._stream = self._database["orders"].watch(_NEW, max_await_time_ms=_AWAIT_MS)
+                    return self._left()
+                told = self._stream.try_next()
+                return [] if told is None else self._taken([told["fullDocument"]], late=False)
+            except PyMongoError as error:
+                _log.info("%s: the mailbox is interrupted: %s", self._address.shown, error)
+                self._let_go()
+                time.sleep(_AWAIT_MS / 1000)
+                return []
+
+    def run(self, send: Callable[[bytes], object], stop: Callable[[], bool]) -> None:
+        """Give every wish to `send`, encoded as a batch, until `stop()` is true."""
+        while not stop():
+            if wishes := self.receive():
+                send(encode_outputs(wishes))
+
+    def close(self) -> None:
+        """Let go of the servers."""
+        self._let_go()
+        self._client.close()
+
+    def _let_go(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
+
+    def _left(self) -> list[Output]:
+        """What was put there while nobody looked."""
+        return self._taken(list(self._database["orders"].find(_PENDING)), late=True)
+
+    def _taken(self, documents: list[Document], late: bool) -> list[Output]:
+        wishes = []
+        for document in documents:
+            try:
+                wish = wish_in(document)
+                assert isinstance(wish.body, PlaceOrder)
+                order_id = wish.body.order_id
+                if (document["_id"], order_id) in self._given:
+                    continue
+                if late:
+                    self._check_age(document["_id"])
+                self._name(document["_id"], order_id)
+                self._given.add((document["_id"], order_id))
+                wishes.append(wish)
+            except (UnknownName, ValueError) as error:
+                self._refuse(document["_id"], str(error))
+            except DuplicateKeyError:
+                self._refuse(document["_id"], "an order with this id is there already")
+        return wishes
+
+    def _check_age(self, key: object) -> None:
+        if not isinstance(key, ObjectId):
+            raise ValueError(
+                "not sent: nobody looked when it came, and its `_id` has no time in it"
+            )
+        age_s = time.time() - key.generation_time.timestamp()
+        if age_s > self._oldest_s:
+            raise ValueError(
+                f"not sent: it was inserted {age_s:.0f} s ago, and after {self._oldest_s:g} s the "
+                "market is another"
+            )
+
+    def _name(self, key: object, order_id: str) -> None:
+        """Write the order's id into the document that asked for it: it becomes the order."""
+        self._database["orders"].update_one(
+            {"_id": key, "revision": {"$exists": False}}, {"$set": {"order_id": order_id}}
+        )
+
+    def _refuse(self, key: object, why: str) -> None:
+        _log.warning("%s: an order in `orders` is refused: %s", self._address.shown, why)
+        self._database["orders"].update_one(
+            {"_id": key, **_PENDING}, {"$set": {"status": "rejected", "reason": why}}
+        )
+
+
+def wish_in(document: Mapping[str, Any]) -> Output:
+    """The wish that a document of another program is.
+
+    Raises UnknownName or ValueError: a sentence that names the field.
+    """
+    missing = [field for field in WANTED if not document.get(field)]
+    if missing:
+        raise ValueError(f"the field `{missing[0]}` is missing; wanted are {', '.join(WANTED)}")
+    name, kind = str(document["name"]), OrderType.parse(str(document["type"]))
+    price = _number(document, "price")
+    if (price is None) != (kind in (OrderType.MARKET, OrderType.STOP)):
+        raise ValueError(f"a {kind} order {'has no' if price is not None else 'needs a'} `price`")
+    volume = _number(document, "volume")
+    assert volume is not None
+    return Output(
+        0,
+        name,
+        PlaceOrder(
+            Exchange.parse(str(document["to"])),
+            CurrencyPair.parse(str(document["symbol"])),
+            Side.parse(str(document["side"])),
+            kind,
+            volume,
+            price,
+            TimeInForce.parse(str(document.get("time_in_force", "gtc"))),
+            bool(document.get("post_only", False)),
+            _order_id(document),
+            _number(document, "stop_price"),
+            bool(document.get("reduce_only", False)),
+        ),
+    )
+
+
+def _number(document: Mapping[str, Any], field: str) -> Decimal | None:
+    value = document.get(field)
+    if value is None:
+        return None
+    try:
+        number = Decimal(str(value))  # a Decimal128, a text, an integer, or what a float shows as
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or number <= 0:
+        raise ValueError(f"the field `{field}` is {value!r}, not a number above zero")
+    return number
+
+
+def _order_id(document: Mapping[str, Any]) -> str:
+    """The id it asks for, or one that is computed from its `_id`: the same every time."""
+    asked = document.get("order_id") or document["_id"]
+    if isinstance(asked, str):
+        if not _ID.fullmatch(asked):
+            raise ValueError(f"the order id {asked!r} is not 1 to 18 letters and digits")
+        return asked
+    number = int.from_bytes(hashlib.blake2b(str(asked).encode(), digest_size=11).digest())
+    letters = ""
+    while len(letters) < 17:
+        number, letter = divmod(number, 36)
+        letters += _LETTERS[letter]
+    return "x" + letters

@@ -1,0 +1,176 @@
+"""A connection to a replica set that keeps its word, and its errors as one sentence each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias, TypeVar
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WriteConcernError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from millstream.errors import MillstreamError, StoreError
+from millstream.orders.mongo.address import MongoAddress
+
+__all__ = ["Client", "Documents", "connect", "explained", "is_passing", "patiently", "prepare"]
+
+Client: TypeAlias = MongoClient[dict[str, Any]]
+Documents: TypeAlias = Database[dict[str, Any]]
+_T = TypeVar("_T")
+
+_FIND_S: Final = 5  # how long to look for a primary when a store is opened
+_SOCKET_S: Final = 5  # a member that is frozen answers nothing: then the next one is asked
+_OLDEST_WIRE: Final = 17  # of MongoDB 6.0
+_PAUSE_S: Final = 0.05
+_AUTHENTICATION: Final = (18, 13, 8000)
+# What an election says: not primary any more, shutting down, the write was not confirmed in time.
+_PASSING: Final = frozenset(
+    {50, 64, 89, 91, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436}
+)
+
+
+def is_passing(error: PyMongoError) -> bool:
+    """True for what an election or a network brings about: the same call may succeed soon."""
+    if isinstance(error, AutoReconnect | ExecutionTimeout | WriteConcernError):
+        return True
+    if isinstance(error, OperationFailure) and error.code in _PASSING:
+        return True
+    return error.has_error_label("RetryableWriteError")
+
+
+def patiently(call: Callable[[], _T], until_s: float) -> _T:
+    """What a call answers, repeated through an election until the monotonic time `until_s`."""
+    while True:
+        try:
+            return call()
+        except PyMongoError as error:
+            if not is_passing(error) or time.monotonic() > until_s:
+                raise
+        time.sleep(_PAUSE_S)
+
+
+@contextmanager
+def explained(shown: str) -> Iterator[None]:
+    """The driver's errors as one StoreError sentence each: what happened, where, what to do."""
+    try:
+        yield
+    except MillstreamError:
+        raise
+    except ServerSelectionTimeoutError as error:
+        raise StoreError(
+            f"order store {shown}: no primary answers ({_short(error)}); check that the replica "
+            "set runs, that most of its members are up, and the names in the address"
+        ) from None
+    except OperationFailure as error:
+        if error.code in _AUTHENTICATION:
+            raise StoreError(
+                f"order store {shown}: the server refuses this user ({_short(error)}); check user, "
+                "password and authSource in the address, and that it may read and write there"
+            ) from None
+        raise StoreError(
+            f"order store {shown}: the server refused ({_short(error)}); check its log"
+        ) from None
+    except ConnectionFailure as error:
+        raise StoreError(
+            f"order store {shown}: the connection is lost ({_short(error)}); check the network and "
+            "the replica set, then start again"
+        ) from None
+    except PyMongoError as error:
+        raise StoreError(
+            f"order store {shown}: reading or writing failed ({_short(error)}); check the server's "
+            "log, then start again"
+        ) from None
+
+
+def _short(error: Exception) -> str:
+    words = " ".join(str(error).split()).split(", full error:")[0].split(", Timeout:")[0]
+    return words if len(words) <= 200 else words[:200] + " …"
+
+
+def connect(address: MongoAddress, majority_reads: bool) -> tuple[Client, Documents]:
+    """A client, and the store's database on a replica set that was asked what it promises.
+
+    majority_reads: see only what no election takes back; for followers. An owner has its own word.
+    Raises StoreError when the server cannot be reached, or cannot keep an order store's promises.
+    """
+    with explained(address.shown):
+        client: Client = MongoClient(
+            address.url,
+            appname="millstream",
+            w="majority",
+            journal=True,
+            retryWrites=True,
+            connectTimeoutMS=2_000,
+            socketTimeoutMS=_SOCKET_S * 1000,
+            serverSelectionTimeoutMS=_FIND_S * 1000,
+            heartbeatFrequencyMS=1_000,
+        )
+        try:
+            _check(client, address.shown)
+        except BaseException:
+            client.close()
+            raise
+    database = client.get_database(
+        address.database,
+        write_concern=WriteConcern("majority", j=True),
+        read_concern=ReadConcern("majority" if majority_reads else "local"),
+    )
+    return client, database
+
+
+def _check(client: Client, shown: str) -> None:
+    hello = client.admin.command("hello")
+    if hello.get("msg") == "isdbgrid":
+        raise StoreError(
+            f"order store {shown}: this is a sharded cluster, which was never tested; use a "
+            "replica set"
+        )
+    if "setName" not in hello:
+        what = (
+            "is started as a replica set that nobody has initiated; call replSetInitiate once"
+            if hello.get("isreplicaset")
+            else "stands alone, without change streams; start it with --replSet and call "
+            "replSetInitiate once"
+        )
+        raise StoreError(f"order store {shown}: the server {what}")
+    if hello.get("maxWireVersion", 0) < _OLDEST_WIRE:
+        raise StoreError(f"order store {shown}: the server is older than MongoDB 6.0; update it")
+    if not hello.get("isWritablePrimary"):
+        raise StoreError(
+            f"order store {shown}: this member is not the primary; name the set with "
+            f"replicaSet={hello['setName']} and leave directConnection out"
+        )
+    default = client.admin.command("getDefaultRWConcern").get("defaultWriteConcern", {})
+    if default.get("w") != "majority" or default.get("j") is False:
+        raise StoreError(
+            f"order store {shown}: the set's default write concern is w={default.get('w', 1)}, so "
+            "what other programs write could be lost and is told 100 ms late; call "
+            "setDefaultRWConcern with w: majority"
+        )
+
+
+def prepare(database: Documents) -> None:
+    """Make the indexes, if they are not there; the unique ones are the store's last judge."""
+    changes = database["changes"]
+    changes.create_index("last", unique=True)
+    changes.create_index([("names", 1), ("last", 1)])
+    changes.create_index("ids", unique=True, sparse=True)  # an order id is stored once, for ever
+    changes.create_index("fills", unique=True, sparse=True)  # and so is a fill
+    orders = database["orders"]
+    orders.create_index("order_id", unique=True, partialFilterExpression={"order_id": {"$gt": ""}})
+    orders.create_index([("inserted", 1)])
+    orders.create_index([("name", 1), ("inserted", 1)])
+    orders.create_index([("status", 1)])
+    database["trades"].create_index([("name", 1), ("_id", 1)])
