@@ -328,8 +328,11 @@ def guess_tokens(count, caplog, capfd):
                 await asyncio.gather(*(guess(n) for n in range(first, min(first + 20, count))))
             await ask(honest, type="whitelist")
             assert (await answer(honest))["type"] == "whitelist"
-            async with raw(server.port):
-                pass  # and another honest one comes in
+            # And honest newcomers come in, from the address of the guesses too.
+            for address in ("127.0.0.1", "127.0.0.2"):
+                for token in (TOKEN, signed()):
+                    async with raw(server.port, token, local_addr=(address, 0)):
+                        pass
         return statuses
 
     got = []
@@ -347,6 +350,7 @@ def guess_tokens(count, caplog, capfd):
     )
     for secret in (TOKEN, "-guess"):
         assert secret not in said + printed.out + printed.err
+    assert "ERROR" not in {record.levelname for record in caplog.records}  # nothing went wrong here
     return got
 
 
@@ -358,6 +362,37 @@ def check_guesses(statuses, count):
 
 def test_guessed_tokens_are_refused_and_slowed_down_and_in_no_output(caplog, capfd):
     check_guesses(guess_tokens(300, caplog, capfd), 300)
+
+
+def test_a_short_token_is_not_told_right_from_wrong_while_its_address_is_slowed_down():
+    async def story(server):
+        statuses = []
+        for token in ["wrong"] * 20 + ["short", "wrong"]:
+            try:
+                async with raw(server.port, token):
+                    statuses.append(101)
+            except websockets.InvalidStatus as error:
+                statuses.append(error.response.status_code)
+        assert statuses[:10] == [403] * 10
+        assert statuses[-3:] == [429] * 3
+        async with raw(server.port, "short", local_addr=("127.0.0.2", 0)):
+            pass  # another address is not slowed down
+
+    run(story, ws_token=["short", TOKEN])
+
+
+def test_a_connected_consumer_does_not_open_its_address_to_guesses():
+    async def story(server):
+        async with raw(server.port):
+            statuses = []
+            for number in range(20):
+                with pytest.raises(websockets.InvalidStatus) as refused:
+                    async with raw(server.port, f"wrong-{number}"):
+                        pass
+                statuses.append(refused.value.response.status_code)
+        assert statuses[-1] == 429
+
+    run(story)
 
 
 @pytest.mark.soak

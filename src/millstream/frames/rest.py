@@ -13,7 +13,7 @@ from starlette.routing import Route
 from millstream.frames.candles_answer import pair_candles
 from millstream.frames.freqtrade_wire import iso, last_rows
 from millstream.frames.producer import Producer
-from millstream.frames.tokens import FULL, Gate, Refusals
+from millstream.frames.tokens import FULL, REFUSED, WAIT, Gate
 
 PREFIX: Final = "/api/v1"
 Answer: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -26,14 +26,13 @@ class Rest:
         self,
         producer: Producer,
         gate: Gate,
-        refusals: Refusals,
         strategy: str,
         timeframe: str,
         version: str,
         config: Mapping[str, Any],
         now: Callable[[], float],
     ) -> None:
-        self._producer, self._gate, self._refusals = producer, gate, refusals
+        self._producer, self._gate = producer, gate
         self._strategy, self._timeframe, self._version = strategy, timeframe, version
         self._config, self._now = config, now
 
@@ -54,15 +53,19 @@ class Rest:
         async def guarded(request: Request) -> Response:
             address, now_s = _address(request), self._now()
             scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-            if self._refusals.must_wait(address, now_s):
-                return _json({"detail": "Too many wrong attempts"}, 429)
-            access = None
-            if scheme.lower() == "basic" and self._gate.basic(shown):
+            if scheme.lower() == "bearer":
+                access = self._gate.admit(shown.strip(), address, now_s)
+            elif self._gate.must_wait(address, now_s):
+                access = WAIT  # a password may be short
+            elif scheme.lower() == "basic" and self._gate.basic(shown):
                 access = FULL
-            elif scheme.lower() == "bearer":
-                access = self._gate.token(shown.strip(), now_s)
-            if access is None:
-                return self._unauthorized(request)
+            else:
+                self._gate.refused(address, now_s)
+                access = REFUSED
+            if access == WAIT:
+                return _json({"detail": "Too many wrong attempts"}, 429)
+            if access == REFUSED:
+                return _json({"detail": "Unauthorized"}, 401)
             if full and access != FULL:
                 return _json({"detail": "This token may only read frames and pairs"}, 403)
             return await answer(request)
@@ -70,14 +73,14 @@ class Rest:
         return guarded
 
     def _unauthorized(self, request: Request) -> Response:
-        self._refusals.add(_address(request), self._now())
+        self._gate.refused(_address(request), self._now())
         return _json({"detail": "Unauthorized"}, 401)
 
     async def _ping(self, request: Request) -> Response:
         return _json({"status": "pong"})
 
     async def _login(self, request: Request) -> Response:
-        if self._refusals.must_wait(_address(request), self._now()):
+        if self._gate.must_wait(_address(request), self._now()):
             return _json({"detail": "Too many wrong attempts"}, 429)
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic" or not self._gate.basic(shown):
@@ -85,7 +88,7 @@ class Rest:
         return _json(self._gate.login(self._now()))
 
     async def _refresh(self, request: Request) -> Response:
-        if self._refusals.must_wait(_address(request), self._now()):
+        if self._gate.must_wait(_address(request), self._now()):
             return _json({"detail": "Too many wrong attempts"}, 429)
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         token = self._gate.refresh(shown.strip(), self._now()) if scheme else None

@@ -30,7 +30,7 @@ from millstream.frames import fast_wire, freqtrade_wire
 from millstream.frames.producer import Follower, FollowerFigures, Producer, TooSlow
 from millstream.frames.rest import Rest
 from millstream.frames.settings import MIB, ApiServerSection
-from millstream.frames.tokens import Gate, Refusals
+from millstream.frames.tokens import REFUSED, WAIT, Gate
 from millstream.model.frames import PublishFrame, PublishWhitelist
 
 STUCK_S: Final = 30.0  # a follower that takes nothing for as long is left
@@ -38,15 +38,18 @@ POLICY, TRY_AGAIN, RESTART = 1008, 1013, 1012  # websocket close codes
 MOST_FOLLOWERS: Final = 1_000
 _log = logging.getLogger(__name__)
 _TOKEN: Final = re.compile(r"(token=)[^&\s\"']+")
+_A_REFUSAL: Final = "ASGI callable returned without completing handshake"  # uvicorn, of each one
 _LOGGERS: Final = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets.server")
 
 
 class _HideTokens(logging.Filter):
-    """No line of these loggers says a token."""
+    """No line of these loggers says a token, and none calls a refusal an error."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Every line passes, without what is secret in it."""
+        """Lines pass without what is secret in them."""
         text = record.getMessage()
+        if text.startswith(_A_REFUSAL):
+            return False
         if "token=" in text or "uthorization" in text:
             hidden = _TOKEN.sub(r"\1…", text)
             record.msg = re.sub(r"(?i)(authorization:).*", r"\1 …", hidden)
@@ -83,14 +86,11 @@ class FrameServer:
         self.producer = Producer(secrets.token_hex(8), default_key=(timeframe, candle_type))
         self._section, self._now = section, now
         gate = Gate(section, section.jwt_secret_key or secrets.token_urlsafe(48))
-        self._gate, self._refusals = gate, Refusals()
-        self._rest = Rest(
-            self.producer, gate, self._refusals, strategy, timeframe, version, config or {}, now
-        )
+        self._gate = gate
+        self._rest = Rest(self.producer, gate, strategy, timeframe, version, config or {}, now)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._inside: dict[str, int] = {}  # accepted connections of each address
         self._hide = _HideTokens()
         self.port = 0
 
@@ -198,12 +198,9 @@ class FrameServer:
         if origin is not None and origin not in self._section.CORS_origins:
             _log.warning("a page of %r was refused: it is not in api_server.CORS_origins", origin)
             return 403
-        now_s = self._now()
-        if address not in self._inside and self._refusals.must_wait(address, now_s):
-            return 429
-        if self._gate.token(shown, now_s) is None:
-            self._refusals.add(address, now_s)
-            return 403
+        admitted = self._gate.admit(shown, address, self._now())
+        if admitted in (REFUSED, WAIT):
+            return 403 if admitted == REFUSED else 429
         return 200 if len(self.producer.followers) < MOST_FOLLOWERS else 503
 
     async def _connection(self, websocket: WebSocket) -> None:
@@ -215,7 +212,6 @@ class FrameServer:
         await websocket.accept(subprotocol=fast_wire.SUBPROTOCOL if fast else None)
         address = websocket.client.host if websocket.client else ""
         port = websocket.client.port if websocket.client else 0
-        self._inside[address] = self._inside.get(address, 0) + 1
         ready = asyncio.Event()
         follower = self.producer.join(f"{address}:{port}", fast, ready.set)
         sender = asyncio.create_task(self._send(websocket, follower, ready))
@@ -224,9 +220,6 @@ class FrameServer:
             await asyncio.wait([sender, receiver], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.producer.leave(follower)
-            self._inside[address] -= 1
-            if not self._inside[address]:
-                del self._inside[address]
             for task in (sender, receiver):
                 task.cancel()
             await asyncio.gather(sender, receiver, return_exceptions=True)

@@ -14,11 +14,14 @@ from millstream.frames.settings import ApiServerSection
 
 FULL: Final = "full"
 READ_ONLY: Final = "read-only"
+REFUSED: Final = "refused"
+WAIT: Final = "wait"
 ACCESS_S: Final = 15 * 60
 REFRESH_S: Final = 30 * 86_400
 WRONG_AT_ONCE: Final = 10  # refusals that an address may have before it has to wait
 SECONDS_A_REFUSAL: Final = 6.0
 ADDRESSES: Final = 10_000
+LONG: Final = 16  # characters of a token that nobody guesses, however often he may try
 
 
 class Gate:
@@ -33,6 +36,31 @@ class Gate:
         self._user = section.username.encode()
         self._password = section.password.encode()
         self._secret = secret
+        self._refusals = Refusals()
+
+    def admit(self, shown: str, address: str, now_s: float) -> str:
+        """ "full" or "read-only"; "refused"; or "wait": too many wrong ones came from there.
+
+        A long token is let in whoever else was wrong at its address: a consumer shall not stand
+        outside because somebody guesses next to it. A short one can be guessed, so it has to wait
+        like a wrong one, and nobody learns from the answer whether it was right.
+        """
+        access = self.token(shown, now_s)
+        must_wait = self.must_wait(address, now_s)
+        if access is not None and (len(shown) >= LONG or not must_wait):
+            return access
+        if must_wait:
+            return WAIT
+        self.refused(address, now_s)
+        return REFUSED
+
+    def must_wait(self, address: str, now_s: float) -> bool:
+        """An address was wrong too often to be listened to now."""
+        return self._refusals.must_wait(address, now_s)
+
+    def refused(self, address: str, now_s: float) -> None:
+        """An address was wrong once more."""
+        self._refusals.add(address, now_s)
 
     def token(self, shown: str, now_s: float) -> str | None:
         """ "full" or "read-only" for a token of the configuration or an access token; else None."""
