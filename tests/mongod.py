@@ -52,6 +52,8 @@ class Member:
         ]  # fmt: skip
         if replica_set:
             self._command += ["--replSet", "rs0", "--oplogSize", str(oplog_mib)]
+        if oplog_mib < 10:  # to be rolled over: it is only cut back to the last checkpoint
+            self._command += ["--syncdelay", "1"]
         self._process = None
         self.start()
 
