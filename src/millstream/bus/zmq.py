@@ -12,20 +12,40 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
 from millstream.bus.readable import Readable
 from millstream.errors import ConfigError
 
 QUEUE_MESSAGES = 1_000  # per socket and direction; a message is a batch of up to 128 events
+_COMES_AND_GOES = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 class Sender:
     """The sending end of an endpoint. Belongs to one thread."""
 
-    def __init__(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        endpoint: str,
+        monitor: zmq.Socket[bytes] | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self._socket = socket
+        self._monitor = monitor
+        self._there = False
+
+    @property
+    def there(self) -> bool:
+        """Whether somebody listens at the other end; known of a watched sender only."""
+        while self._monitor is not None:
+            try:
+                found = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                break
+            self._there = found["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        return self._there
 
     def offer(self, body: bytes) -> bool:
         """Send one message, unless the queue is full; returns whether it was taken."""
@@ -43,6 +63,9 @@ class Sender:
 
     def close(self) -> None:
         """Close; what was taken is still delivered while the receiver lives."""
+        if self._monitor is not None:
+            self._socket.disable_monitor()
+            self._monitor.close(linger=0)
         self._socket.close(linger=2_000)
 
 
@@ -114,37 +137,72 @@ class Bus:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._ends: list[Sender | Receiver] = []
 
-    def sender(self, endpoint: str, queue_messages: int = QUEUE_MESSAGES) -> Sender:
-        """Connect to an endpoint; the receiver may come later. Raises ConfigError."""
+    def sender(
+        self, endpoint: str, queue_messages: int = QUEUE_MESSAGES, *, watched: bool = False
+    ) -> Sender:
+        """Connect to an endpoint; the receiver may come later. Raises ConfigError.
+
+        watched: `there` tells whether the receiver is, and nothing is queued for one that is not.
+        """
         socket = self._context.socket(zmq.PUSH)
         socket.sndhwm = queue_messages
+        socket.immediate = watched
+        monitor = socket.get_monitor_socket(_COMES_AND_GOES) if watched else None
         try:
             socket.connect(endpoint)
         except zmq.ZMQError as error:
             socket.close(linger=0)
             raise _cannot("connect to", endpoint, error) from None
-        sender = Sender(socket, endpoint)
+        sender = Sender(socket, endpoint, monitor)
         self._ends.append(sender)
         return sender
 
     def receiver(self, endpoint: str, queue_messages: int = QUEUE_MESSAGES) -> Receiver:
         """Bind an endpoint (`tcp://127.0.0.1:*` takes a free port). Raises ConfigError."""
-        host = urlsplit(endpoint).netloc.rsplit(":", 1)[0]
-        if endpoint.startswith("tcp://") and host not in _LOOPBACK:
-            raise ConfigError(
-                f'cannot bind "{endpoint}": without keys the bus listens on this machine only; '
-                'use "tcp://127.0.0.1:PORT"'
-            )
         socket = self._context.socket(zmq.PULL)
         socket.rcvhwm = queue_messages
+        self._bind(socket, endpoint)
+        receiver = Receiver(socket, socket.getsockopt_string(zmq.LAST_ENDPOINT) or endpoint)
+        self._ends.append(receiver)
+        return receiver
+
+    def caller(self, endpoint: str) -> Sender:
+        """Bind an endpoint where hints are called out; who is not there misses them."""
+        socket = self._context.socket(zmq.PUB)
+        self._bind(socket, endpoint)
+        caller = Sender(socket, endpoint)
+        self._ends.append(caller)
+        return caller
+
+    def listener(self, endpoint: str) -> Receiver:
+        """Connect to where hints are called out: of those that wait, only the latest is kept."""
+        socket = self._context.socket(zmq.SUB)
+        socket.conflate = True
+        socket.subscribe(b"")
         try:
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            socket.close(linger=0)
+            raise _cannot("connect to", endpoint, error) from None
+        listener = Receiver(socket, endpoint)
+        self._ends.append(listener)
+        return listener
+
+    def _bind(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+        host = urlsplit(endpoint).netloc.rsplit(":", 1)[0]
+        try:
+            if endpoint.startswith("tcp://") and host not in _LOOPBACK:
+                raise ConfigError(
+                    f'cannot bind "{endpoint}": without keys the bus listens on this machine '
+                    'only; use "tcp://127.0.0.1:PORT"'
+                )
             socket.bind(endpoint)
         except zmq.ZMQError as error:
             socket.close(linger=0)
             raise _cannot("bind", endpoint, error) from None
-        receiver = Receiver(socket, socket.getsockopt_string(zmq.LAST_ENDPOINT) or endpoint)
-        self._ends.append(receiver)
-        return receiver
+        except ConfigError:
+            socket.close(linger=0)
+            raise
 
     def close(self) -> None:
         """Close every end that is still open, once no other thread uses them any more."""

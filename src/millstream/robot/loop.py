@@ -73,12 +73,14 @@ def robo_loop(
     wishes: Sender,
     clock_ns: Callable[[], int],
     frames: Sender | None = None,
+    timers: Timers | None = None,
 ) -> None:
     """Run the robots until a `SessionEnd` comes: journal first, then think, then act.
 
     frames: where the frames go that robots publish; None: nobody follows them.
+    timers: those that robots set before, when they go on where they stopped.
     """
-    timers = Timers()
+    timers = timers if timers is not None else Timers()
     ended = False
     while not ended:
         body = receiver.receive(_wait_ms(timers, clock_ns))
