@@ -5,10 +5,12 @@ Floor 0: imports nothing of Millstream but `errors`.
 
 from millstream.model.actions import (
     Action,
+    Alarm,
     AmendOrder,
     CancelAll,
     CancelOrder,
     Checkpoint,
+    ControlAnswer,
     FrameAction,
     LogLine,
     OrderAction,
@@ -62,6 +64,7 @@ from millstream.model.pairs import CurrencyPair
 
 __all__ = [
     "Action",
+    "Alarm",
     "AmendOrder",
     "AnyEvent",
     "Book",
@@ -73,6 +76,7 @@ __all__ = [
     "Checkpoint",
     "Connected",
     "Control",
+    "ControlAnswer",
     "CurrencyPair",
     "Disconnected",
     "Event",

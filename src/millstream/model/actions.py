@@ -7,7 +7,9 @@ and compared one by one when the journal is replayed.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import msgspec
 
 from millstream.model.enums import Exchange, OrderType, Side, TimeInForce
 from millstream.model.events import Message
@@ -76,23 +78,59 @@ class LogLine(Message, frozen=True, tag=tag("log_line.1")):
     text: str
 
 
+class Alarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A timer that is set."""
+
+    name: str
+    due_ns: int
+    interval_ns: int
+    repeat: bool
+
+
 class Checkpoint(Message, frozen=True, tag=tag("checkpoint.1")):
-    """A robot's state at this event."""
+    """A robot at this event: its state, and what else it takes to go on from here.
+
+    Journals of before 0.1.0 hold the first two fields only; then `standing` is "".
+    """
 
     state_hash: bytes  # 16 bytes, blake2b of `state`
     state: bytes  # the state struct as msgpack, maps sorted by key
+    ordered_state: bytes = b""  # the same with maps in their own order; b"": it is the same
+    standing: str = ""  # "running", "paused", "stopped", "failed"
+    resumes_as: str = ""  # its standing before the session ended; "": the session goes on
+    error: str = ""  # of a failed robot
+    parameters: bytes = b""  # the parameters struct as msgpack
+    random: bytes = b""  # the state of its random numbers; b"": none was drawn
+    alarms: tuple[Alarm, ...] = ()
+    entry: bytes = b""  # JSON of its RobotEntry, if it was added to the running session
+    hidden: tuple[str, ...] = ()  # attributes it keeps outside its state: no going on from here
+    revision: int = 0  # the latest change of the order store that any robot has heard of
 
 
 class RobotFailed(Message, frozen=True, tag=tag("robot_failed.1")):
     """A robot's code raised; it is given no more events."""
 
     error: str  # "ZeroDivisionError: division by zero"
+    sequence: int = 0  # of the event it failed at
+    state: bytes = b""  # as it was then, as msgpack; b"": it could not be stored
+    trace: str = ""  # the lines of code that led there, the innermost last
+
+
+class ControlAnswer(Message, frozen=True, tag=tag("control_answer.1")):
+    """What became of a `Control` that bears a request."""
+
+    request: str
+    command: str
+    accepted: bool
+    reason: str  # of a refusal, one sentence; else what is so now
+    standing: str = ""  # of the robot, after it; "": there is none by that name
+    parameters: dict[str, Any] | None = None  # of the robot, after it, as plain values
 
 
 OrderAction: TypeAlias = PlaceOrder | CancelOrder | CancelAll | AmendOrder
 FrameAction: TypeAlias = PublishFrame | PublishWhitelist
 Action: TypeAlias = OrderAction | FrameAction | SetTimer | StopTimer | LogLine
-OutputBody: TypeAlias = Action | Checkpoint | RobotFailed
+OutputBody: TypeAlias = Action | Checkpoint | RobotFailed | ControlAnswer
 
 
 class Output(Message, frozen=True, tag=tag("output.1")):

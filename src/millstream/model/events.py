@@ -8,7 +8,7 @@ own, 0 when the venue sent none. Market numbers are floats; the numbers of own o
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,7 @@ from millstream.model.enums import (
 from millstream.model.pairs import CurrencyPair
 from millstream.model.tags import tag
 
+Plain: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None  # as in JSON
 Levels: TypeAlias = tuple[tuple[float, float], ...]  # (price, volume), best price first
 
 
@@ -230,13 +231,21 @@ class Timer(Event, frozen=True, tag=tag("timer.1")):
 
 
 class Control(Event, frozen=True, tag=tag("control.1")):
-    """Somebody's command to a robot, or to all of them when `robot` is empty."""
+    """Somebody's command to a robot, or to all of them when `robot` is empty.
+
+    One that bears a request is answered by a `ControlAnswer`, and may change the robots themselves.
+    """
 
     robot: str
-    command: str  # "pause", "resume", "stop", "start", or a robot's own word
-    parameters: dict[str, str | int | float | bool]
+    command: str  # "pause", "resume", "stop", "start", or a robot's own word; see robot/control.py
+    parameters: dict[str, Plain]
     who: str
     why: str
+    request: str = ""  # the asker's own name for it; "": nobody waits for an answer
+    robot_type: str = ""  # of "add": "module:Class"
+    markets: tuple[str, ...] = ()  # of "add": "binance@btc/usdt"
+    code_hash: str = ""  # of "add": of the robot's source, as in a journal's manifest
+    source_file: str = ""  # of "add": its name, without the directory
 
 
 class SessionEnd(Event, frozen=True, tag=tag("session_end.1")):

@@ -47,6 +47,7 @@ TAGS: Final[dict[str, int]] = {
     "publish_frame.1": 48,
     "publish_whitelist.1": 49,
     "amend_order.1": 50,
+    "control_answer.1": 51,
     # what wraps them
     "output.1": 60,
 }

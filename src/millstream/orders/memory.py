@@ -12,7 +12,7 @@ import msgspec
 from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade, Side
 from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
-from millstream.orders.store import Change, fill_key
+from millstream.orders.store import Change, SavedRobot, fill_key
 
 __all__ = ["MemoryStore"]
 
@@ -26,6 +26,7 @@ class MemoryStore:
         self._orders: dict[str, MyOrder] = {}
         self._changes: list[Change] = []  # the change with revision n is at n - 1
         self._fills: set[_FillKey] = set()
+        self._robots: dict[str, SavedRobot] = {}
         self._changed = threading.Condition(threading.RLock())
         self._closed = False
 
@@ -139,6 +140,24 @@ class MemoryStore:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self.revision > after, timeout_s)
             return self.revision > after
+
+    def save_robot(self, robot: SavedRobot) -> None:
+        """Keep a set-up; see `RobotRecord.save_robot`."""
+        with self._changed:
+            self._check_open()
+            self._robots[robot.name] = robot
+
+    def remove_robot(self, name: str) -> None:
+        """Keep it no longer."""
+        with self._changed:
+            self._check_open()
+            self._robots.pop(name, None)
+
+    def saved_robots(self) -> list[SavedRobot]:
+        """Every set-up, in the order in which their names were first saved."""
+        with self._changed:
+            self._check_open()
+            return list(self._robots.values())
 
     def close(self) -> None:
         """Every later call raises StoreError; whoever waits is woken."""

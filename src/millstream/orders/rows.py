@@ -5,19 +5,24 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias
 
+import msgspec
+
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.model.codec import encode
-from millstream.orders.store import Change
+from millstream.orders.store import Change, SavedRobot
 
 __all__ = [
     "OPEN",
     "ORDERS",
+    "ROBOTS",
     "SCHEMA",
     "TRADES",
     "Row",
     "change_row",
     "order_row",
     "position_of_all",
+    "robot_row",
+    "saved_robot",
     "text",
     "trade_row",
     "update_row",
@@ -48,6 +53,12 @@ CREATE TABLE positions (
     PRIMARY KEY (robot, exchange, symbol)
 ) WITHOUT ROWID;
 """
+ROBOTS: Final = """
+CREATE TABLE IF NOT EXISTS robots (
+    number INTEGER PRIMARY KEY, name TEXT UNIQUE, robot TEXT,
+    markets TEXT, parameters TEXT,  -- JSON
+    standing TEXT, who TEXT, why TEXT, saved_ns INTEGER
+)"""
 ORDERS: Final = "SELECT body FROM orders JOIN changes USING (revision)"
 OPEN: Final = """
 WHERE status IN ('intent', 'sent', 'working', 'partial', 'unknown') ORDER BY inserted"""
@@ -138,3 +149,27 @@ def change_row(change: Change) -> Row:
 def text(number: Decimal | None) -> str | None:
     """A number as a person writes it: never 1E-7."""
     return None if number is None else format(number, "f")
+
+
+def robot_row(robot: SavedRobot) -> Row:
+    """A row of `robots`."""
+    return (
+        robot.name, robot.robot,
+        msgspec.json.encode(robot.markets).decode(), msgspec.json.encode(robot.parameters).decode(),
+        robot.standing, robot.who, robot.why, robot.saved_ns,
+    )  # fmt: skip
+
+
+def saved_robot(row: Row) -> SavedRobot:
+    """The set-up in a row of `robots`."""
+    name, robot, markets, parameters, standing, who, why, saved_ns = row
+    return SavedRobot(
+        name=name,
+        robot=robot,
+        markets=tuple(msgspec.json.decode(markets)),
+        parameters=msgspec.json.decode(parameters),
+        standing=standing,
+        who=who,
+        why=why,
+        saved_ns=saved_ns,
+    )

@@ -22,12 +22,15 @@ from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
 from millstream.orders.rows import (
     OPEN,
     ORDERS,
+    ROBOTS,
     SCHEMA,
     TRADES,
     Row,
     change_row,
     order_row,
     position_of_all,
+    robot_row,
+    saved_robot,
     text,
     trade_row,
     update_row,
@@ -40,7 +43,7 @@ from millstream.orders.sqlite_file import (
     explained,
     prefill_log,
 )
-from millstream.orders.store import Change, fill_key
+from millstream.orders.store import Change, SavedRobot, fill_key
 
 __all__ = ["SqliteStore"]
 
@@ -54,6 +57,14 @@ _SET_POSITION: Final = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)"
 _POSITION: Final = "SELECT volume FROM positions WHERE robot = ? AND exchange = ? AND symbol = ?"
 _HAS_FILL: Final = """
 SELECT 1 FROM trades WHERE exchange = ? AND symbol = ? AND trade_id = ? AND side = ?"""
+_SAVE_ROBOT: Final = """
+INSERT INTO robots (name, robot, markets, parameters, standing, who, why, saved_ns)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+    robot = excluded.robot, markets = excluded.markets, parameters = excluded.parameters,
+    standing = excluded.standing, who = excluded.who, why = excluded.why,
+    saved_ns = excluded.saved_ns"""
+_SAVED_ROBOTS: Final = """
+SELECT name, robot, markets, parameters, standing, who, why, saved_ns FROM robots ORDER BY number"""
 _GET: Final = f"{ORDERS} WHERE orders.order_id = ?"
 
 _C = TypeVar("_C", MyOrder, Change)
@@ -91,6 +102,7 @@ class SqliteStore:
         Two indexes less in every commit: measured, 30 µs of 65 beside the wait for the disk.
         """
         with explained(self._path):
+            self._writer.execute(ROBOTS)  # files of before it are as good without
             latest = self._writer.execute("SELECT max(revision) FROM changes").get
             self._revision = cast("int", latest or 0)
             robots = self._writer.execute("SELECT robot, max(revision) FROM orders GROUP BY robot")
@@ -200,6 +212,24 @@ class SqliteStore:
         with self._changed:
             self._changed.wait_for(lambda: self._broken or self._revision > after, timeout_s)
             return self._revision > after
+
+    def save_robot(self, robot: SavedRobot) -> None:
+        """Keep a set-up; see `RobotRecord.save_robot`."""
+        with self._writing, explained(self._path):
+            self._check_usable()
+            self._writer.execute(_SAVE_ROBOT, robot_row(robot))
+
+    def remove_robot(self, name: str) -> None:
+        """Keep it no longer."""
+        with self._writing, explained(self._path):
+            self._check_usable()
+            self._writer.execute("DELETE FROM robots WHERE name = ?", (name,))
+
+    def saved_robots(self) -> list[SavedRobot]:
+        """Every set-up, in the order in which their names were first saved."""
+        with self._writing, explained(self._path):
+            self._check_usable()
+            return [saved_robot(row) for row in self._writer.execute(_SAVED_ROBOTS)]
 
     def close(self) -> None:
         """Copy the log into the file and let go of it; whoever waits is woken."""

@@ -9,12 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
 
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade, Side
 from millstream.orders.machine import OrderReport
 
-__all__ = ["Change", "OrderRecord", "OrderStore", "fill_key", "watch"]
+__all__ = [
+    "Change",
+    "OrderRecord",
+    "OrderStore",
+    "RobotRecord",
+    "SavedRobot",
+    "fill_key",
+    "watch",
+]
 
 Change: TypeAlias = MyOrder | MyTrade
 
@@ -89,6 +99,38 @@ class OrderStore(OrderRecord, Protocol):
         `reason` becomes the sentence, which is a change like any other.
         Raises UnknownOrder when an id is not in the store; then nothing is stored.
         """
+        ...
+
+
+class SavedRobot(msgspec.Struct, frozen=True, kw_only=True):
+    """A robot's set-up, as it returns at the next start."""
+
+    name: str
+    robot: str  # its class: "module:Class"
+    markets: tuple[str, ...]  # "binance@btc/usdt"
+    parameters: dict[str, Any]  # plain values, as in JSON
+    standing: str = "running"  # or "paused", "stopped"
+    who: str = ""  # saved it
+    why: str = ""
+    saved_ns: int = 0
+
+
+class RobotRecord(Protocol):
+    """Keeps the set-ups of robots beside the orders.
+
+    A call that returned is durable. All methods may be called from any thread.
+    """
+
+    def save_robot(self, robot: SavedRobot) -> None:
+        """Keep a set-up, in place of what was kept under its name."""
+        ...
+
+    def remove_robot(self, name: str) -> None:
+        """Keep it no longer; nothing happens when there is none by that name."""
+        ...
+
+    def saved_robots(self) -> list[SavedRobot]:
+        """Every set-up, in the order in which their names were first saved."""
         ...
 
 

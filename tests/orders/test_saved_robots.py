@@ -1,0 +1,64 @@
+"""One contract, every keeper: the set-ups of robots lie beside the orders."""
+
+import pytest
+from tests.orders.sample import order
+
+from millstream.errors import StoreError
+from millstream.orders import MemoryStore
+from millstream.orders.sqlite import SqliteStore
+from millstream.orders.store import SavedRobot
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    kept = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "orders.db")
+    yield kept
+    kept.close()
+
+
+def robot(name, **changes):
+    plain = {"volume": "0.002", "away_bps": 1.5, "pairs": ["a", "b"], "deep": {"x": None}}
+    made = {"robot": "my.robots:Quoter", "markets": ("binance@btc/usdt",), "parameters": plain}
+    return SavedRobot(name=name, **(made | changes))
+
+
+def test_a_set_up_is_given_back_as_it_was_saved(store):
+    one = robot("one", standing="paused", who="ann", why="lunch", saved_ns=2**62)
+    store.save_robot(one)
+    assert store.saved_robots() == [one]
+
+
+def test_a_set_up_takes_the_place_of_the_one_before_it(store):
+    for name in ("one", "two"):
+        store.save_robot(robot(name))
+    changed = robot("one", parameters={"volume": "1"})
+    store.save_robot(changed)
+    assert store.saved_robots() == [changed, robot("two")]
+
+
+def test_what_was_removed_does_not_return(store):
+    store.save_robot(robot("one"))
+    store.remove_robot("one")
+    store.remove_robot("nobody")
+    assert store.saved_robots() == []
+
+
+def test_set_ups_are_no_changes_of_orders(store):
+    store.insert([order("a1")])
+    store.save_robot(robot("one"))
+    assert store.revision == 1
+
+
+def test_a_closed_store_refuses(store):
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.saved_robots()
+
+
+def test_set_ups_outlive_the_process(tmp_path):
+    kept = SqliteStore(tmp_path / "orders.db")
+    kept.save_robot(robot("one"))
+    kept.close()
+    kept = SqliteStore(tmp_path / "orders.db")
+    assert kept.saved_robots() == [robot("one")]
+    kept.close()
