@@ -74,6 +74,7 @@ class RobotSection(Section, frozen=True):
     robot: str  # "package.module:Class"
     markets: Annotated[list[str], Meta(min_length=1)]  # ["binance@btc/usdt"]
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)  # the robot's own
+    process: str = ""  # which robots process it is in, where parts run apart
     unguarded: bool = False  # True: seat it though its source asks for the time, chance or files
 
 
@@ -105,6 +106,7 @@ class GatewaySection(Section, frozen=True):
 
     kind: Literal["paper", "simulator", "live"] = "paper"
     exchange: str = ""  # "binance"; of simulator and live
+    client: Literal["ccxt", "own"] = "ccxt"  # "own": Binance spot without ccxt
     api_key: str = ""
     api_secret: str = ""
     api_auth_data: str = ""  # the passphrase, where a venue has one
@@ -148,13 +150,17 @@ class JournalSection(Section, frozen=True):
 
 
 class BusSection(Section, frozen=True):
-    """Where the parts meet: inproc:// in one process, ipc:// or tcp://127.0.0.1:PORT across."""
+    """Where the parts meet: inproc:// in one process, ipc:// or tcp://127.0.0.1:PORT across.
+
+    "{process}" in `robo` and `control` stands for the robots' `process`.
+    """
 
     robo: str = "inproc://robo"  # everything a robot hears of
     market: str = "inproc://market"  # market events for the gateway
     wishes: str = "inproc://wishes"  # the robots' wishes for orders
     control: str = "inproc://control"  # commands to robots
     frames: str = "inproc://frames"  # frames that robots publish
+    changes: str = "inproc://changes"  # where parts hear that the order store has changed
 
 
 class Config(Section, frozen=True):

@@ -21,6 +21,7 @@ from millstream.config import (
 from millstream.errors import ConfigError
 from millstream.model import Event, Exchange
 from millstream.orders.gateway import Venue
+from millstream.orders.keys import Keys
 from millstream.orders.kill_http import KillServer
 from millstream.orders.kill_switch import Heartbeat, KillSwitch
 from millstream.orders.paper import PaperSettings, PaperVenue
@@ -30,6 +31,10 @@ from millstream.orders.store import OrderRecord, OrderStore
 
 if TYPE_CHECKING:
     from millstream.orders.mongo.mailbox import OrderMailbox
+
+if TYPE_CHECKING:
+    from millstream.orders.binance_line import BinanceLine
+    from millstream.orders.ccxt_line import CcxtLine
 
 __all__ = [
     "is_on_server",
@@ -108,23 +113,42 @@ def open_venue(
     section = config.gateway
     if section.kind == "paper":
         return _paper_venue(config.paper)
-    # Imported here: the library knows a hundred venues, and takes a second to say so.
-    from millstream.orders.ccxt_line import CcxtLine, Keys
     from millstream.orders.live import LiveSettings, LiveVenue
 
     exchange = _exchange(section)
-    line = CcxtLine(
-        exchange,
-        Keys(section.api_key, section.api_secret, section.api_auth_data),
-        url=section.url,
-        sandbox=section.sandbox,
-        timeout_s=section.timeout_s,
-        paced=section.kind == "live",
-    )
+    line = _line(section, exchange)
     opened.callback(line.close)
     line.open()
     settings = LiveSettings(exchange, section.reconcile_s * 10**9, section.compare_balances)
     return LiveVenue(settings, line, record, tell)
+
+
+def _line(section: GatewaySection, exchange: Exchange) -> CcxtLine | BinanceLine:
+    """The way to the venue. Raises ConfigError."""
+    keys = Keys(section.api_key, section.api_secret, section.api_auth_data)
+    timeout_s = float(section.timeout_s)
+    if section.client == "own":
+        from millstream.orders.binance_line import BinanceLine
+
+        return BinanceLine(
+            exchange, keys, url=section.url, sandbox=section.sandbox, timeout_s=timeout_s
+        )
+    try:
+        # Imported here: the library knows a hundred venues, and takes a second to say so.
+        from millstream.orders.ccxt_line import CcxtLine
+    except ImportError:
+        raise ConfigError(
+            "gateway: orders go to a venue by ccxt, which is not installed: pip install "
+            '"millstream[live]"; for Binance spot "client": "own" does without it'
+        ) from None
+    return CcxtLine(
+        exchange,
+        keys,
+        url=section.url,
+        sandbox=section.sandbox,
+        timeout_s=timeout_s,
+        paced=section.kind == "live",
+    )
 
 
 def open_kill_switch(

@@ -41,7 +41,9 @@ from millstream.orders.ccxt_words import (
     instrument_of,
     order_of,
 )
+from millstream.orders.evidence import unlisted
 from millstream.orders.instrument import Instrument
+from millstream.orders.keys import Keys
 from millstream.orders.venues import FACTS, VenueFacts
 
 __all__ = ["CcxtLine", "Keys"]
@@ -55,17 +57,6 @@ _OPTIONS: Final = {
 _PAGE: Final = 500
 _OPENING_S: Final = 60.0
 _CLOSING_S: Final = 5.0
-
-
-class Keys(msgspec.Struct, frozen=True):
-    """The keys of an account. Shown nowhere."""
-
-    key: str = ""
-    secret: str = ""
-    passphrase: str = ""
-
-    def __repr__(self) -> str:
-        return "Keys(...)"
 
 
 class CcxtLine:
@@ -284,17 +275,9 @@ class CcxtLine:
         inquiry = _Inquiry(self._client, self._exchange, self._facts, self._instruments)
         asked_ns, since_ms = time.time_ns(), since_ns // 1_000_000
         opened = await inquiry.orders("fetch_open_orders", None, None)
-        ended: list[MyOrder] = []
-        nameless: set[CurrencyPair] = set()  # of which an order is known by our id alone
-        listed = {one.venue_id for one in opened} | {one.order_id for one in opened}
-        for order in orders:
-            if order.order_id in listed or order.venue_id in listed - {""}:
-                continue
-            if order.venue_id:
-                ended += await inquiry.order(order)
-            else:
-                nameless.add(order.symbol)
-        for pair in sorted(nameless):
+        known, nameless = unlisted(orders, opened)
+        ended = [one for order in known for one in await inquiry.order(order)]
+        for pair in nameless:
             for call in self._facts.ended:
                 ended += await inquiry.orders(call, pair, since_ms)
         fills: list[SeenFill] = []
