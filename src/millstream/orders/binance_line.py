@@ -1,0 +1,287 @@
+"""The way to Binance spot's REST without ccxt: nothing to install, nothing to import for a second.
+
+Two threads, each with a connection of its own: one sends orders and cancels in their order, so that
+a cancel is behind its placing; the other asks. A request is sent once, never again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from decimal import Decimal
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from millstream.errors import ConfigError, LoginRefused, StreamError
+from millstream.model import CurrencyPair, Exchange, MyOrder, OrderType, TimeInForce
+from millstream.orders.answers import (
+    Amended,
+    Answer,
+    Canceled,
+    Evidence,
+    InDoubt,
+    NotAmended,
+    NotCanceled,
+    Placed,
+    Rejected,
+    SeenFill,
+)
+from millstream.orders.binance_rest import BinanceRest, NoAnswer, Refused
+from millstream.orders.binance_words import (
+    Words,
+    balances_of,
+    fill_of,
+    instrument_of,
+    order_of,
+    order_parameters,
+    symbol_of,
+)
+from millstream.orders.evidence import unlisted
+from millstream.orders.instrument import Instrument
+from millstream.orders.keys import Keys
+from millstream.orders.venues import FACTS
+
+__all__ = ["BinanceLine"]
+
+_log = logging.getLogger(__name__)
+_PAGE: Final = 1_000
+_MOST_PAGES: Final = 50
+_EXCHANGE: Final = Exchange.BINANCE
+_FACTS: Final = FACTS[_EXCHANGE]
+
+
+class BinanceLine:
+    """A `Line` to one account. `open` before it is used, `close` at the end.
+
+    url: another place than the venue's own, like "http://127.0.0.1:9000".
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        keys: Keys,
+        *,
+        url: str = "",
+        sandbox: bool = False,
+        timeout_s: float = 10.0,
+    ) -> None:
+        if exchange is not _EXCHANGE:
+            raise ConfigError(
+                f'gateway.client: "own" speaks Binance spot only; {exchange} needs "ccxt"'
+            )
+        self._answers: SimpleQueue[Answer] = SimpleQueue()
+        self._instruments: dict[CurrencyPair, Instrument] = {}
+        self._pairs: dict[str, CurrencyPair] = {}
+        place = {"url": url, "sandbox": sandbox, "timeout_s": timeout_s}
+        self._trading = BinanceRest(keys.key, keys.secret, **place)  # type: ignore[arg-type]
+        self._asking = BinanceRest(keys.key, keys.secret, **place)  # type: ignore[arg-type]
+        self._trader = ThreadPoolExecutor(1, "orders-binance")
+        self._asker = ThreadPoolExecutor(1, "evidence-binance")
+
+    def open(self) -> None:
+        """Learn the venue's instruments and try the keys.
+
+        Raises LoginRefused when the venue does not take them, StreamError when it cannot be asked.
+        """
+        try:
+            for rest in (self._trading, self._asking):
+                rest.set_clock()
+            told = self._asking.ask("GET", "/api/v3/exchangeInfo", {}, private=False)
+            self._instruments = dict(instrument_of(one) for one in told["symbols"])
+            self._pairs = {symbol_of(pair): pair for pair in self._instruments}
+            self._asking.ask("GET", "/api/v3/account", {})
+        except Refused as error:
+            self.close()
+            if not error.refusal.is_login:
+                raise StreamError(f"gateway: binance cannot be asked ({error})") from None
+            raise LoginRefused(
+                f"gateway: binance does not take the key ({error}); check gateway.api_key and "
+                "gateway.api_secret, and that the key may trade"
+            ) from None
+        except (NoAnswer, KeyError, TypeError, ValueError) as error:
+            self.close()
+            raise StreamError(
+                f"gateway: binance cannot be asked ({error}); check the network and gateway.url, "
+                "then start again"
+            ) from None
+
+    def close(self) -> None:
+        """End what is under way, and the threads."""
+        for worker in (self._trader, self._asker):
+            worker.shutdown(wait=True, cancel_futures=True)
+        for rest in (self._trading, self._asking):
+            rest.close()
+
+    # ---- what is asked, by the gateway's thread -------------------------------------------------
+
+    def place(self, order: MyOrder) -> None:
+        """Send an order, once."""
+        self._trader.submit(self._place, order)
+
+    def cancel(self, order: MyOrder) -> None:
+        """Ask to cancel one, behind its placing if that is under way."""
+        self._trader.submit(self._cancel, order)
+
+    def amend(self, order: MyOrder, price: Decimal | None, volume: Decimal | None) -> None:
+        """Refused: this venue gives an order a new id then."""
+        why = "this venue gives an order a new id then: cancel it and place another"
+        self._answers.put(NotAmended(order.order_id, why, in_doubt=False))
+
+    def ask(
+        self,
+        orders: Sequence[MyOrder],
+        symbols: Sequence[CurrencyPair],
+        since_ns: int,
+        balances: bool,
+    ) -> None:
+        """Ask how these orders stand, for every open order, and for the pairs' fills."""
+        self._asker.submit(self._ask, orders, symbols, since_ns, balances)
+
+    def answers(self) -> list[Answer]:
+        """What came back since this was called last."""
+        found: list[Answer] = []
+        with suppress(Empty):
+            while True:
+                found.append(self._answers.get_nowait())
+        return found
+
+    def instrument(self, pair: CurrencyPair) -> Instrument | None:
+        """The rules of a pair; None when the venue does not trade it."""
+        return self._instruments.get(pair)
+
+    # ---- what is done, in the line's own threads ------------------------------------------------
+
+    def _place(self, order: MyOrder) -> None:
+        say, order_id = self._answers.put, order.order_id
+        instrument = self._instruments.get(order.symbol)
+        refusal = _FACTS.refuses(
+            order.type, order.time_in_force, order.side.sign > 0, order.reduce_only
+        )
+        if instrument is None:
+            refusal = refusal or f"{order.symbol} is not traded on {_EXCHANGE}"
+        fitted = refusal if refusal or instrument is None else instrument.fit(order)
+        if isinstance(fitted, str):
+            say(Rejected(order_id, fitted))
+            return
+        if (fitted.price, fitted.volume) != (order.price, order.volume):
+            say(Amended(order_id, fitted.price, fitted.volume))
+        try:
+            made = self._trading.ask("POST", "/api/v3/order", order_parameters(fitted))
+            say(Placed(order_id, str(made["orderId"]), _rests(order, made)))
+        except Refused as error:
+            say((Rejected if error.refusal.definite else InDoubt)(order_id, str(error)))
+        except NoAnswer as error:
+            say(InDoubt(order_id, str(error)))
+        except Exception:
+            _log.exception("binance: the answer to order %s cannot be read", order_id)
+            say(InDoubt(order_id, "the venue's answer cannot be read"))
+
+    def _cancel(self, order: MyOrder) -> None:
+        named = {"symbol": symbol_of(order.symbol)}
+        named |= (
+            {"orderId": order.venue_id} if order.venue_id else {"origClientOrderId": order.order_id}
+        )
+        try:
+            self._trading.ask("DELETE", "/api/v3/order", named)
+        except (Refused, NoAnswer) as error:
+            self._answers.put(NotCanceled(order.order_id, str(error)))
+        else:
+            self._answers.put(Canceled(order.order_id))
+
+    def _ask(
+        self,
+        orders: Sequence[MyOrder],
+        symbols: Sequence[CurrencyPair],
+        since_ns: int,
+        balances: bool,
+    ) -> None:
+        asked_ns, symbols_ = time.time_ns(), frozenset(symbols)
+        inquiry = _Inquiry(self._asking, self._pairs)
+        try:
+            opened = inquiry.open()
+            known, nameless = unlisted(orders, opened)
+            ended = [one for order in known for one in inquiry.order(order)]
+            for pair in nameless:
+                ended += inquiry.all_orders(pair, since_ns // 1_000_000)
+            fills = [one for pair in symbols for one in inquiry.fills(pair, since_ns // 1_000_000)]
+            held = inquiry.balances() if balances else None
+        except Exception:
+            _log.exception("binance: its lists cannot be read")
+            why = "its lists cannot be read"
+            self._answers.put(Evidence(asked_ns, time.time_ns(), symbols_, (), (), (), None, why))
+            return
+        told = (asked_ns, time.time_ns(), symbols_, tuple(opened), tuple(ended), tuple(fills))
+        self._answers.put(Evidence(*told, held, "; ".join(inquiry.failures)))
+
+
+class _Inquiry:
+    """Questions that belong together, and which of them failed."""
+
+    def __init__(self, rest: BinanceRest, pairs: Mapping[str, CurrencyPair]) -> None:
+        self.failures: list[str] = []
+        self._rest, self._pairs = rest, pairs
+
+    def open(self) -> list[MyOrder]:
+        """Every open order of the account."""
+        return self._orders(self._try("/api/v3/openOrders", {}) or [])
+
+    def order(self, order: MyOrder) -> list[MyOrder]:
+        """One order by the venue's id."""
+        named = {"symbol": symbol_of(order.symbol), "orderId": order.venue_id}
+        found = self._try("/api/v3/order", named)
+        return self._orders([found] if found else [])
+
+    def all_orders(self, pair: CurrencyPair, since_ms: int) -> list[MyOrder]:
+        """A pair's orders, open or ended."""
+        return self._orders(self._pages("/api/v3/allOrders", pair, since_ms, "orderId", "orderId"))
+
+    def fills(self, pair: CurrencyPair, since_ms: int) -> list[SeenFill]:
+        """The own fills of a pair."""
+        pages = self._pages("/api/v3/myTrades", pair, since_ms, "id", "fromId")
+        return [fill_of(one, pair) for one in pages]
+
+    def balances(self) -> dict[str, Decimal] | None:
+        """What the account holds."""
+        found = self._try("/api/v3/account", {})
+        return None if found is None else balances_of(found)
+
+    def _pages(
+        self, path: str, pair: CurrencyPair, since_ms: int, has: str, next_: str
+    ) -> list[Words]:
+        """Everything since then, a page after the other by the venue's growing numbers."""
+        given = {"symbol": symbol_of(pair), "limit": str(_PAGE)}
+        found: list[Words] = []
+        page = self._try(path, given | {"startTime": str(since_ms)}) or []
+        for _ in range(_MOST_PAGES):
+            found += page
+            if len(page) < _PAGE:
+                return found
+            page = self._try(path, given | {next_: str(int(page[-1][has]) + 1)}) or []
+        self.failures.append(f"{path} {pair}: more than {len(found)}, the rest was not asked")
+        return found
+
+    def _orders(self, listed: Sequence[Words]) -> list[MyOrder]:
+        now_ns = time.time_ns()
+        seen = (order_of(words, self._pairs, now_ns) for words in listed)
+        return [one for one in seen if one is not None]
+
+    def _try(self, path: str, given: Mapping[str, str]) -> Any:
+        try:
+            return self._rest.ask("GET", path, given)
+        except Refused as error:
+            if error.refusal.is_not_found:
+                return None  # an answer: and no proof, before the grace is over
+            self.failures.append(f"{path}: {error}")
+        except NoAnswer as error:
+            self.failures.append(f"{path}: {error}")
+        return None
+
+
+def _rests(order: MyOrder, made: Words) -> bool:
+    """Whether a new order surely rests whole, as far as the venue's answer tells."""
+    if order.type is OrderType.MARKET or order.time_in_force is not TimeInForce.GTC:
+        return False
+    return made.get("status") == "NEW"
