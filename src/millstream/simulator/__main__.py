@@ -5,6 +5,9 @@ Prints JSON, one object a line: first {"ready":true,"ws":…,"rest":…,"streams
 {"done":true,"frames":{"btcusdt@trade":9757,…},"unsent":0,"skipped":1,"snapshots_served":1}.
 Then it stays, quiet, until its standard input closes (so that it dies with its parent) or it gets
 SIGTERM or SIGINT. Cannot it start: {"error":"…"} and exit code 2.
+
+With --trade the exchange takes orders, as that of `millstream simulate` does; "ready" has "keys"
+then, and the market begins at once.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ import select
 import signal
 import sys
 import threading
+from decimal import Decimal
+from pathlib import Path
 from typing import NoReturn
 
 import msgspec
@@ -27,7 +32,11 @@ from millstream.simulator.market import Market, MarketSettings
 from millstream.simulator.player import parse_speed
 from millstream.simulator.recording import Recording, check_exchange
 from millstream.simulator.server import ExchangeServer, Progress, Source
+from millstream.simulator.simulation import SimulationSettings, keys_of, make_server
 from millstream.stream.tape import read_tape
+
+_TOLD_EVERY_S = 0.2
+_FASTEST = 1_000
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,6 +55,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--expect", default="", help="begin when these streams are subscribed")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--rest-port", type=int, default=0)
+    parser.add_argument("--trade", action="store_true", help="take orders")
+    parser.add_argument("--maker-fee-bps", type=Decimal, help="of those who trade")
+    parser.add_argument("--taker-fee-bps", type=Decimal)
     return parser.parse_args(arguments)
 
 
@@ -53,8 +65,11 @@ def main(arguments: list[str]) -> int:
     """Runs until told to end; returns the exit code."""
     try:
         options = _options(arguments)
-        check_exchange(options.exchange)
         speed = parse_speed(options.speed)
+        if options.trade:
+            asyncio.run(_trade(_simulation(options, speed)))
+            return 0
+        check_exchange(options.exchange)
         source = _source(options)
         expect = tuple(name for name in options.expect.split(",") if name)
         asyncio.run(_serve(source, speed, expect, options.port, options.rest_port))
@@ -115,6 +130,53 @@ async def _serve(
             await ended
     finally:
         playing.cancel()
+        ended.cancel()
+        await server.stop()
+
+
+def _simulation(options: argparse.Namespace, speed: float) -> SimulationSettings:
+    """The venue that takes orders; without rate limits: its market may be faster than a day is."""
+    if speed > _FASTEST:
+        raise ConfigError(f"--speed takes a number up to {_FASTEST} where orders are taken")
+    return SimulationSettings(
+        exchange=options.exchange,
+        seed=options.seed,
+        tape=Path(options.tape) if options.tape else None,
+        speed=speed,
+        limits=False,
+        rest_port=options.rest_port,
+        ws_port=options.port,
+        market_seconds=options.market_seconds,
+        maker_fee_bps=options.maker_fee_bps,
+        taker_fee_bps=options.taker_fee_bps,
+    )
+
+
+async def _trade(settings: SimulationSettings) -> None:
+    server = make_server(settings)
+    await server.start()
+    _print(
+        {
+            "ready": True,
+            "ws": server.ws_url,
+            "rest": server.rest_url,
+            "streams": [],
+            "pairs": [str(pair) for pair in server.venue.pairs],
+            "keys": [
+                msgspec.structs.asdict(key) for key in keys_of(settings.exchange, settings.accounts)
+            ],
+        }
+    )
+    ended = asyncio.create_task(_told_to_end())
+    try:
+        while not ended.done() and not server.ended.is_set():
+            _print_progress(server.progress)
+            await asyncio.wait({ended}, timeout=_TOLD_EVERY_S)
+        if not ended.done():
+            _print_progress(server.progress)
+            _print({"done": True, "frames": {}, "unsent": 0})
+            await ended
+    finally:
         ended.cancel()
         await server.stop()
 

@@ -53,6 +53,7 @@ DEFAULT_PAIRS = {
     "kraken": ("BTC/USD", "ETH/USD", "SOL/USD"),
 }
 MONTH_S = 31 * 86_400.0
+_BPS = Decimal(10_000)
 _SEEN = 20_000  # frames of a tape that tell its grid
 
 
@@ -69,6 +70,9 @@ class SimulationSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: bool = True  # the venue's rate limits; False: none
     rest_port: int = 0
     ws_port: int = 0
+    market_seconds: float = MONTH_S  # of a generated market; then the books stay as they are
+    maker_fee_bps: Decimal | None = None  # None: the venue's usual one
+    taker_fee_bps: Decimal | None = None
 
 
 def keys_of(exchange: str, accounts: int) -> list[Key]:
@@ -93,7 +97,7 @@ def make_server(settings: SimulationSettings) -> TradingServer:
     source, rules = _market(settings)
     keys = keys_of(settings.exchange, settings.accounts)
     start = _start_balances(rules)
-    venue = Venue(RULES[settings.exchange], rules, {key.account: dict(start) for key in keys})
+    venue = Venue(_venue_rules(settings), rules, {key.account: dict(start) for key in keys})
     histories = {pair: History() for pair in venue.pairs}
     venue.on_trade.append(lambda trade: histories[trade.pair].add(trade))
     plan = FaultPlan(settings.faults)
@@ -106,6 +110,16 @@ def make_server(settings: SimulationSettings) -> TradingServer:
         speed=settings.speed,
         rest_port=settings.rest_port,
         ws_port=settings.ws_port,
+    )
+
+
+def _venue_rules(settings: SimulationSettings) -> VenueRules:
+    rules = RULES[settings.exchange]
+    maker, taker = settings.maker_fee_bps, settings.taker_fee_bps
+    return msgspec.structs.replace(
+        rules,
+        maker_fee=rules.maker_fee if maker is None else maker / _BPS,
+        taker_fee=rules.taker_fee if taker is None else taker / _BPS,
     )
 
 
@@ -143,7 +157,7 @@ def _market(settings: SimulationSettings) -> tuple[Source, list[PairRules]]:
     instruments = tuple(_instrument(pair) for pair in dict.fromkeys(wanted))
     market = Market(
         random.Random(settings.seed),
-        MarketSettings(seconds=MONTH_S, instruments=instruments),
+        MarketSettings(seconds=settings.market_seconds, instruments=instruments),
     )
     rules = [
         _rules(

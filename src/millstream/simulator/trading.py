@@ -24,7 +24,7 @@ from millstream.simulator.crowd import Crowd
 from millstream.simulator.faults import FaultPlan, RequestFault, parse_faults
 from millstream.simulator.front import Front, HttpAnswer, HttpRequest
 from millstream.simulator.http_server import HttpServer
-from millstream.simulator.server import Source, listen
+from millstream.simulator.server import Progress, Source, listen
 from millstream.simulator.truth import truth
 from millstream.simulator.venue import Venue
 from millstream.simulator.websocket import MAX_REQUEST
@@ -54,6 +54,8 @@ class TradingServer:
         self.venue, self.front, self.plan = venue, front, plan
         self.rest_url = self.ws_url = ""
         self.ended = asyncio.Event()  # the market has nothing more to say
+        self.market_ns = source.first_ns  # how far the market has come, by its own dates
+        self.frames = 0  # of the market so far
         self._source, self._speed = source, speed
         self._crowd = Crowd(venue, source.streams)
         self._host, self._ports = host, (rest_port, ws_port)
@@ -61,6 +63,13 @@ class TradingServer:
         self._ws: asyncio.Server | None = None
         self._rest: HttpServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def progress(self) -> Progress:
+        """How far the market has come."""
+        first_ns, last_ns = self._source.first_ns, self._source.last_ns
+        share = min(1.0, (self.market_ns - first_ns) / max(1, last_ns - first_ns))
+        return Progress(round(share, 4), self.frames, self.market_ns)
 
     @property
     def now_ns(self) -> int:
@@ -142,6 +151,8 @@ class TradingServer:
                 return None
             if frame.ns > until_ns:
                 return frame
+            self.market_ns = frame.ns
+            self.frames += 1
             with contextlib.suppress(TapeError):  # one frame of a tape that cannot be read
                 self._crowd.frame(frame.raw, now_ns)
         return None
