@@ -35,6 +35,8 @@ class HealingDecoder(Decoder, Protocol):
     def account(self) -> HealingAccount:
         """What is known of own orders."""
 
+    wants_replacement: bool  # set when nothing but a new connection may help
+
     def resubscriptions(self) -> list[CurrencyPair | None]:
         """Who needs a new subscription, once; None is the account."""
 
@@ -80,7 +82,12 @@ class HealingStream(VenueStream):
         anew: the messages that subscribe a pair, or the account (None), anew. login: what a private
         channel needs before it is subscribed.
         """
-        resubscriber = Resubscriber(self.settings, anew)
+        decoder = cast("HealingDecoder", self._decoders[channel])
+
+        def give_up(pair: CurrencyPair | None) -> None:
+            decoder.wants_replacement = True
+
+        resubscriber = Resubscriber(self.settings, anew, give_up)
         if channel is Channel.BOOK or channel.private:
             self._resubscribers[channel] = resubscriber
 

@@ -52,6 +52,11 @@ class Talk:
         self._ended = True
         self._came.set()
 
+    @property
+    def is_over(self) -> bool:
+        """The connection has ended: nothing can be sent any more."""
+        return self._connection is not None and self._connection.is_over
+
     def send(self, message: dict[str, Any] | str | bytes) -> None:
         """Send one message; a dict as JSON."""
         assert self._connection is not None

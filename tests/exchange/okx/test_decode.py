@@ -185,7 +185,7 @@ def test_too_many_connections_of_an_account_are_a_refusal():
     ],
 )
 def test_what_the_venue_may_not_send_is_counted_and_sampled(raw):
-    made = spot()
+    made = spot("ticker", "trade", "candle")
     assert made.feed(raw, 1) == []
     assert (made.counts.malformed, len(made.counts.samples)) == (1, 1)
     assert made.counts.accounted == made.counts.frames

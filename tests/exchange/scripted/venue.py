@@ -1,7 +1,8 @@
 """A scripted venue on loopback: a real websocket server and a REST server around a true market.
 
 A fault hits the next frame of market data of one line, after it got its number: drop, duplicate,
-reorder, stall (nothing for a while, and lost), close, close in the middle of a frame.
+reorder, stall (nothing for a while, and lost), close, close in the middle of a frame, garble (half
+of the frame, as a whole one).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.exchange.scripted.market import PairMarket
 from tests.exchange.scripted.tongue import Tongue
 from tests.stream import loopback
 
-FAULTS = ("drop", "duplicate", "reorder", "stall", "close", "close_in_a_frame")
+FAULTS = ("drop", "duplicate", "reorder", "stall", "close", "close_in_a_frame", "garble")
 
 
 class Line:
@@ -61,6 +62,8 @@ class Line:
             self._send(frame, frame)
         elif fault == "reorder":
             self._late[about] = frame
+        elif fault == "garble":
+            self._send(frame[: len(frame) // 2])
         elif fault == "stall":
             self.silent_until = time.monotonic() + self.stall_s
         elif fault == "close":
@@ -99,6 +102,7 @@ class ScriptedVenue:
         self.refuses = False  # every subscription
         self.opening: tuple[str, tuple[str, str] | None] = ("", None)  # the next line's fault
         self.cut_answers = 0  # so many REST answers end in the middle
+        self.garbled_answers = 0  # so many REST answers are whole, and no JSON
         self.forgets = False  # who was here: for long runs
         self.mute = False  # acknowledges, and then sends nothing
         self.url, self.rest_url = "", ""
@@ -171,6 +175,10 @@ async def scripted(
         request = (await reader.readuntil(b"\r\n\r\n")).decode()
         path = request.split(" ", 2)[1]
         status, body = tongue.rest(made, path)
+        if made.garbled_answers:
+            made.garbled_answers -= 1
+            made.said["garbled answers"] += 1
+            body = body[: len(body) // 2]
         head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         if made.cut_answers:
             made.cut_answers -= 1

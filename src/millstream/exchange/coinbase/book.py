@@ -7,18 +7,24 @@ and what could not be read is missing for good.
     state       snapshot         update     crossed book, or on the     hole in Advanced Trade's
                                             Exchange feed a malformed   connection
                                             frame
-    unsynced    Resynced, Book   ignored    -                           -
+    unsynced    Resynced, Book   ignored;   malformed: Gap, this pair   -
+                                 for long:  is subscribed anew
+                                 Gap
     synced      Resynced, Book   Book       Gap -> unsynced, this       Gap -> unsynced, all books;
                                             pair is subscribed anew     a new connection
+
+When another connection takes over, see `handover.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from millstream.exchange.awaited import NO_SNAPSHOT, AwaitedSnapshot
 from millstream.exchange.book import Level, OrderBook
 from millstream.exchange.coinbase.connection import Line
 from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.handover import Handover
 from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Resynced
 
 _COINBASE = Exchange.COINBASE
@@ -35,11 +41,20 @@ class PairBook:
         self._topic, self._line, self._counts, self._depth = topic, line, counts, depth
         self._book = OrderBook()
         self._crossed_ns = -CROSSED_AGAIN_NS  # when it was found crossed last
+        self._handover, self._snapshot = Handover(), AwaitedSnapshot()
 
     def restart(self) -> None:
         """What is known may be wrong from here on: serve nothing until the next snapshot."""
         self.synced = False
         self._book = OrderBook()
+        self._handover.restart()
+        self._snapshot.restart()
+
+    def replaced(self) -> None:
+        """Another connection takes over; its snapshot comes next."""
+        self._handover.begin(self.synced)
+        self._snapshot.restart()
+        self.synced = False
 
     def load(
         self,
@@ -52,8 +67,11 @@ class PairBook:
         """The events of a snapshot."""
         self._book.load(bids, asks)
         self.synced = True
+        self._snapshot.restart()
+        handover = self._handover
+        goes_on = handover.resume() and not handover.is_newer(exchange_ns)
         events = self._served(update_id, exchange_ns, received_ns)
-        if self.synced:
+        if self.synced and not goes_on:
             self._counts.resynced += 1
             resynced = Resynced(received_ns, _COINBASE, Channel.BOOK, self.pair, update_id)
             events.insert(0, resynced)
@@ -69,7 +87,8 @@ class PairBook:
     ) -> list[Event]:
         """The events of an update; none before the first snapshot."""
         if not self.synced:
-            return []
+            late = self._snapshot.is_late(received_ns)
+            return [self.lose(update_id, received_ns, NO_SNAPSHOT)] if late else []
         self._book.apply(bids, asks)
         return self._served(update_id, exchange_ns, received_ns)
 
@@ -83,6 +102,10 @@ class PairBook:
         if book.crossed:
             return [self._crossed(update_id, received_ns)]
         self._topic.last_ns = received_ns
+        handover = self._handover
+        if handover.not_before_ns and handover.is_old(exchange_ns):
+            return []
+        handover.served_ns = exchange_ns
         self._counts.books += 1
         bids, asks = book.bids.top(self._depth), book.asks.top(self._depth)
         return [Book(received_ns, _COINBASE, pair, exchange_ns, bids, asks, update_id)]

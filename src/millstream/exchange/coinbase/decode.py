@@ -100,8 +100,13 @@ class CoinbaseDecoder:
     def replaced(self) -> None:
         """The next frame comes from the new connection, which began while the old one lived."""
         self._line.replaced()
-        self._invalidate()
+        for book in self._books.values():
+            book.replaced()
         self._account.restart()
+
+    def give_up(self, pair: CurrencyPair | None) -> None:
+        """New subscriptions did not heal this pair's book."""
+        self._line.give_up(f"{pair}: new subscriptions of its book did not heal it")
 
     def resubscriptions(self) -> list[CurrencyPair]:
         """Pairs that want a new subscription, since the last call; asking empties the list."""
@@ -332,13 +337,16 @@ class CoinbaseDecoder:
         return events
 
     def _lost(self, raw: bytes, received_ns: int) -> list[Event]:
-        """A frame was of no use. Advanced Trade's numbers will miss it; the other feed has none."""
-        if self._advanced:
+        """A frame was of no use. Advanced Trade's numbers will miss it, but for the first one.
+
+        The Exchange feed has none.
+        """
+        if self._advanced and self._line.expected >= 0:
             return []
-        synced = [book for book in self._books.values() if book.synced]
-        named = [book for book in synced if product_id(book.pair).encode() in raw]
+        books = self._books.values()
+        named = [book for book in books if product_id(book.pair).encode() in raw]
         reason = "a frame could not be read"
-        return [book.lose(0, received_ns, reason) for book in named or synced]
+        return [book.lose(0, received_ns, reason) for book in named or books]
 
     def _invalidate(self) -> None:
         for book in self._books.values():

@@ -14,7 +14,8 @@ from millstream.exchange.coinbase import auth, exchange_wire, wire
 from millstream.exchange.coinbase.decode import CoinbaseDecoder
 from millstream.exchange.decoding import Decoder
 from millstream.exchange.live import VenueSettings, VenueStream
-from millstream.model import Channel, CurrencyPair, Event, Gap
+from millstream.exchange.resubscribe import Resubscriber
+from millstream.model import Channel, CurrencyPair, Event, Resynced
 from millstream.stream import rest
 from millstream.stream.base import Message
 from millstream.stream.limits import HostLimits, Rate
@@ -54,7 +55,7 @@ class CoinbaseStream(VenueStream):
     venue_settings: CoinbaseSettings
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._talks: dict[Channel, Talk] = {}  # each channel's present connection
+        self._resubscribers: dict[Channel, Resubscriber] = {}
         super().__init__(*arguments, **named)
 
     def decoder(self, channel: Channel) -> Decoder:
@@ -107,8 +108,8 @@ class CoinbaseStream(VenueStream):
 
         The new connection's snapshot has open orders only.
         """
-        decoder = self._decoders[channel]
-        if not isinstance(decoder, CoinbaseDecoder) or channel is Channel.MY_ORDER_BATCH:
+        decoder = self._decoder(channel)
+        if channel is Channel.MY_ORDER_BATCH:
             return []
         since, since_ns = decoder.account.lost_at
         if not since:
@@ -129,17 +130,13 @@ class CoinbaseStream(VenueStream):
     def publish(self, channel: Channel, events: Sequence[Event]) -> None:
         """Give events to the observers, and heal what a Gap among them says is broken."""
         super().publish(channel, events)
-        for event in events:
-            if type(event) is Gap:
-                self._heal(channel)
-
-    def _heal(self, channel: Channel) -> None:
-        decoder, talk = self._decoders[channel], self._talks.get(channel)
-        if talk is None or not isinstance(decoder, CoinbaseDecoder):
+        resubscriber = self._resubscribers.get(channel)
+        if resubscriber is None:
             return
-        for pair in decoder.resubscriptions():
-            for message in self._resubscribe_messages(pair):
-                talk.send(message)
+        for event in events:
+            if type(event) is Resynced:
+                resubscriber.healed(event.symbol)
+        resubscriber.ask(self._decoder(channel).resubscriptions())
 
     async def _run(self, channel: Channel) -> None:
         settings = self.venue_settings
@@ -148,8 +145,13 @@ class CoinbaseStream(VenueStream):
         else:
             host = wire.USER_HOST if channel.private else wire.MARKET_HOST
 
+        give_up = self._decoder(channel).give_up
+        resubscriber = Resubscriber(settings, self._resubscribe_messages, give_up)
+        if channel is Channel.BOOK:
+            self._resubscribers[channel] = resubscriber
+
         async def prepare(talk: Talk) -> None:
-            self._talks[channel] = talk
+            resubscriber.connected(talk)
             if channel.private:
                 talk.send(wire.subscribe_messages([], channel, self._token)[0])
                 await _login_answered(talk, settings.ack_s)
@@ -163,10 +165,20 @@ class CoinbaseStream(VenueStream):
                 return wire.subscribe_messages([], channel, self._token)[1:]
             return wire.subscribe_messages(self.currency_pairs, channel)
 
-        await self.run_decoded(self.api_host or host, channel, subscribe, prepare=prepare)
+        try:
+            await self.run_decoded(self.api_host or host, channel, subscribe, prepare=prepare)
+        finally:
+            resubscriber.cancel()
 
-    def _resubscribe_messages(self, pair: CurrencyPair) -> list[bytes]:
+    def _decoder(self, channel: Channel) -> CoinbaseDecoder:
+        decoder = self._decoders[channel]
+        assert isinstance(decoder, CoinbaseDecoder)
+        return decoder
+
+    def _resubscribe_messages(self, pair: CurrencyPair | None) -> list[bytes]:
         settings = self.venue_settings
+        if pair is None:
+            return []  # the account: a new connection begins with all of it
         if settings.feed == "advanced":
             return wire.resubscribe_messages(pair)
         login = self._login() if self._wants_login else None

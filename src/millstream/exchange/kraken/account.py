@@ -83,6 +83,10 @@ class Account:
         """A new connection begins, and counts anew."""
         self._expected, self._lost = -1, False
 
+    def replaced(self) -> None:
+        """Another connection takes over, and counts anew; what is missing still is."""
+        self._expected = -1
+
     def frame(self, frame: wire.ExecutionFrame, received_ns: int) -> list[Event]:
         """The events of one frame. Raises ValueError when a time in it is none."""
         times = [nanoseconds(one.timestamp) for one in frame.data]

@@ -10,7 +10,8 @@ Source: docs.kraken.com, "Book checksum (v2)".
     synced      Book                    Gap -> unsynced     Book            Gap -> unsynced
 
 After a Gap the pair is to be subscribed anew, and only that pair: `wanted`. A snapshot without a
-checksum is ignored: another one follows.
+checksum is ignored: another one follows. Updates that come for long without one are a Gap, too.
+When another connection takes over, see `handover.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from zlib import crc32
 
+from millstream.exchange.awaited import NO_SNAPSHOT, AwaitedSnapshot
 from millstream.exchange.book import BookSide
 from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.handover import Handover
 from millstream.exchange.kraken import wire
 from millstream.exchange.kraken.times import nanoseconds
 from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Resynced
@@ -86,9 +89,18 @@ class PairBook:
         self._counts, self._wanted = counts, wanted  # wanted: who needs a new subscription
         self._levels, self._depth = levels, wire.subscribed_depth(levels)
         self._bids, self._asks = CheckedSide(+1), CheckedSide(-1)
+        self._handover, self._snapshot = Handover(), AwaitedSnapshot()
 
     def restart(self) -> None:
         """What is known is old: serve nothing until the next snapshot."""
+        self.synced = False
+        self._handover.restart()
+        self._snapshot.restart()
+
+    def replaced(self) -> None:
+        """Another connection takes over; its snapshot comes next."""
+        self._handover.begin(self.synced)
+        self._snapshot.restart()
         self.synced = False
 
     def snapshot(self, depth: wire.Depth, received_ns: int) -> list[Event]:
@@ -97,8 +109,13 @@ class PairBook:
             return []
         self._bids.clear()
         self._asks.clear()
+        handover = self._handover
+        goes_on, served_ns = handover.resume(), handover.served_ns
         was_synced, self.synced = self.synced, True
+        self._snapshot.restart()
         events = self._apply(depth, received_ns)
+        if goes_on and handover.served_ns <= served_ns:
+            return events  # nothing lies between the two connections
         if self.synced and not was_synced:
             self._counts.resynced += 1
             events.insert(0, Resynced(received_ns, Exchange.KRAKEN, Channel.BOOK, self.pair, 0))
@@ -106,7 +123,11 @@ class PairBook:
 
     def update(self, depth: wire.Depth, received_ns: int) -> list[Event]:
         """The events of a change."""
-        return self._apply(depth, received_ns) if self.synced else []
+        if self.synced:
+            return self._apply(depth, received_ns)
+        if self._snapshot.is_late(received_ns):
+            return [self.lose(received_ns, "", "", NO_SNAPSHOT)]
+        return []
 
     def _apply(self, depth: wire.Depth, received_ns: int) -> list[Event]:
         try:
@@ -123,6 +144,10 @@ class PairBook:
         bid, ask = bids.best_price, asks.best_price
         if bid is not None and ask is not None and bid >= ask:
             return [self.lose(received_ns, "", "", "the book is crossed")]
+        handover = self._handover
+        if handover.not_before_ns and handover.is_old(exchange_ns):
+            return []
+        handover.served_ns = exchange_ns
         self._counts.books += 1
         return [
             Book(
@@ -138,7 +163,7 @@ class PairBook:
 
     def lose(self, received_ns: int, expected: str, got: str, reason: str) -> Gap:
         """The book is not to be served until it was subscribed anew."""
-        self.synced = False
+        self.restart()
         self._wanted.append(self.pair)
         self._counts.gaps += 1
         channel, pair = Channel.BOOK, self.pair

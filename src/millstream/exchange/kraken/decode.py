@@ -60,6 +60,7 @@ class KrakenDecoder:
         wire.minutes(candle_interval)
         self._interval = candle_interval
         self._counts = FrameCounts()
+        self.wants_replacement = False
         self._wanted: list[CurrencyPair | None] = []
         self._topics = [
             Topic(pair, channel)
@@ -127,8 +128,17 @@ class KrakenDecoder:
         self._wanted.clear()
         return wanted
 
+    def replaced(self) -> None:
+        """The next frame comes from the new connection, which begins with snapshots."""
+        self.wants_replacement = False
+        self._wanted.clear()
+        self._account.replaced()
+        for book in self._books.values():
+            book.replaced()
+
     def restart(self) -> None:
         """A new connection begins: books must be synced anew, trade ids go on."""
+        self.wants_replacement = False
         self._wanted.clear()
         self._account.restart()
         for book in self._books.values():
@@ -257,9 +267,7 @@ class KrakenDecoder:
         if self._books and b"heartbeat" not in raw:
             named = [book for name, book in self._books.items() if name.encode() in raw]
             return [
-                book.lose(received_ns, "", "", reason)
-                for book in named or self._books.values()
-                if book.synced
+                book.lose(received_ns, "", "", reason) for book in named or self._books.values()
             ]
         if any(channel.private for channel in self.channels):
             return [self._account.lose(received_ns, "", "", 0, reason)]

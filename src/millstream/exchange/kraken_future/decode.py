@@ -69,6 +69,7 @@ class KrakenFutureDecoder:
         check_settings(self.channels, book_depth, product_prefix)
         self._prefix = product_prefix
         self._counts = FrameCounts()
+        self.wants_replacement = False
         self._wanted: list[CurrencyPair | None] = []
         self._lost_account = False
         self._topics = [
@@ -139,8 +140,16 @@ class KrakenFutureDecoder:
         self._wanted.clear()
         return wanted
 
+    def replaced(self) -> None:
+        """The next frame comes from the new connection, which begins with snapshots."""
+        self.wants_replacement = False
+        self._wanted.clear()
+        for book in self._books.values():
+            book.replaced()
+
     def restart(self) -> None:
         """A new connection begins: books must be synced anew, trade numbers go on."""
+        self.wants_replacement = False
         self._wanted.clear()
         self._lost_account = False
         for book in self._books.values():
@@ -339,13 +348,22 @@ class KrakenFutureDecoder:
         return Refused(received_ns, _KRAKEN_FUTURE, topic.channel, pair, text)
 
     def _lost(self, raw: bytes, received_ns: int) -> list[Event]:
-        """A frame was of no use. A number will miss a book's or a trade's; the account has none."""
+        """A frame was of no use. A number will miss a book's or a trade's.
+
+        The account has none, and a book whose snapshot it may have been has none yet.
+        """
+        reason = "a frame could not be read"
         if not self._own_topics:
-            return []
+            named = [book for name, book in self._books.items() if name.encode() in raw]
+            return [
+                book.lose(received_ns, "", "", 0, reason)
+                for book in named or self._books.values()
+                if not book.synced
+            ]
         self._lost_account = True
         self._wanted.append(None)
         self._counts.gaps += 1
-        channel, reason = self._own_topics[0].channel, "a frame could not be read"
+        channel = self._own_topics[0].channel
         return [Gap(received_ns, _KRAKEN_FUTURE, channel, None, "", "", 0, reason)]
 
 

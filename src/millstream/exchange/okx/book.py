@@ -4,9 +4,6 @@
     unsynced   whole book                                   Resynced, Book -> synced
     unsynced   changes                                      ignored
     synced     whole book                                   Book
-    synced     anything older than what was served before   applied, and served no more
-               another connection took over
-    synced     its whole book, when that is newer           Resynced, Book
     synced     changes that follow the last frame           Book; none when nothing changed
     synced     the last frame again                         ignored
     synced     any other changes, or a crossed book,        Gap -> unsynced; the pair is
@@ -15,6 +12,8 @@
 A keepalive has prevSeqId == seqId and no levels. After maintenance seqId begins lower: such a frame
 still names the one it follows (prevSeqId > seqId), and is taken. The checksum is 0 since August
 2026; where there is one it is checked over the first 25 levels of both sides, as text.
+Changes that come for long without a whole book are a Gap, too. When another connection takes over,
+see `handover.py`.
 Source: okx.com/docs-v5, "Order book channel"; the checksum by the recording of 2022.
 """
 
@@ -22,8 +21,10 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from millstream.exchange.awaited import NO_SNAPSHOT, AwaitedSnapshot
 from millstream.exchange.book import Level, OrderBook
 from millstream.exchange.decoding import FrameCounts
+from millstream.exchange.handover import Handover
 from millstream.exchange.okx.contracts import Units
 from millstream.exchange.okx.wire import Depth, TextDepth, TextLevel
 from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Resynced
@@ -52,20 +53,27 @@ class PairBook:
         self._last: int | None = None
         self._before: int | None = None  # what the last frame followed
         self._text: TextBook | None = None
-        self._served_ms = 0  # the venue's time of the last book served
-        self._not_before_ms = 0  # serve none of before this: its time would go back
-        self._taken_over = False  # the next whole book is another connection's first
+        self._handover, self._whole = Handover(), AwaitedSnapshot()
 
     def restart(self) -> None:
         """A new connection: its first frame is the whole book."""
-        self.synced = self._taken_over = False
-        self._not_before_ms = 0
+        self.synced = False
+        self._handover.restart()
+        self._whole.restart()
 
     def replaced(self) -> None:
-        """Another connection takes over; its whole book is of when it was opened."""
-        if self.synced:
-            self._not_before_ms = self._served_ms
-            self._taken_over = True
+        """Another connection takes over; its whole book comes next."""
+        self._handover.begin(self.synced)
+        self._whole.restart()
+        self.synced = False
+
+    def lose(self, received_ns: int, expected: str, got: str, reason: str) -> Gap:
+        """The book is not to be served until it was subscribed anew."""
+        self.restart()
+        self._wanted.append(self.pair)
+        self._counts.gaps += 1
+        pair, channel = self.pair, Channel.BOOK
+        return Gap(received_ns, self._exchange, channel, pair, expected, got, 0, reason)
 
     def load(self, depth: Depth, text: TextDepth | None, received_ns: int) -> list[Event]:
         """The events of a whole book; text: when it has a checksum."""
@@ -76,26 +84,26 @@ class PairBook:
         if wrong:
             self._counts.ignore(f"a whole book, and {wrong}")
             return [self._gap(depth, received_ns, wrong)]
-        if self._is_old(depth):
-            self._taken_over = False
-            return []
-        # Newer than what the old connection told last: what lies between was told by neither.
-        jumped = self._taken_over and depth.ts > self._served_ms
-        self._taken_over = False
-        event = self._serve(depth, received_ns)
-        if self.synced and not jumped:
-            return [event]
-        self.synced = True
+        was_synced, self.synced = self.synced, True
+        self._whole.restart()
+        handover, number = self._handover, self._last or 0
+        goes_on = handover.resume() and not handover.is_newer(depth.ts * 1_000_000, number)
+        events = self._serve(depth, received_ns)
+        if was_synced or goes_on:
+            return events
         self._counts.resynced += 1
-        update_id = self._last or 0
-        return [Resynced(received_ns, self._exchange, Channel.BOOK, self.pair, update_id), event]
+        return [
+            Resynced(received_ns, self._exchange, Channel.BOOK, self.pair, number),
+            *events,
+        ]
 
     def update(self, depth: Depth, text: TextDepth | None, received_ns: int) -> list[Event]:
         """The events of changes."""
         counts = self._counts
         if not self.synced:
             counts.ignore("changes of a book that is not known")
-            return []
+            late = self._whole.is_late(received_ns)
+            return [self.lose(received_ns, "", "", NO_SNAPSHOT)] if late else []
         before, number = depth.prevSeqId, depth.seqId
         if before != self._last:
             if number == self._last and before == self._before:
@@ -115,32 +123,22 @@ class PairBook:
             counts.ignore(f"changes, and {wrong}")
             return [self._gap(depth, received_ns, wrong)]
         self._before, self._last = before, number
-        return [] if self._is_old(depth) else [self._serve(depth, received_ns)]
+        return self._serve(depth, received_ns)
 
     @property
     def wants_text(self) -> bool:
         """True while checksums are kept."""
         return self._text is not None
 
-    def _is_old(self, depth: Depth) -> bool:
-        if depth.ts >= self._not_before_ms:
-            return False
-        self._counts.ignore("a book older than one served before")
-        return True
-
-    def _serve(self, depth: Depth, received_ns: int) -> Book:
+    def _serve(self, depth: Depth, received_ns: int) -> list[Event]:
+        handover, exchange_ns, number = self._handover, depth.ts * 1_000_000, self._last or 0
+        if handover.not_before_ns and handover.is_old(exchange_ns, number):
+            self._counts.ignore("a book older than one served before")
+            return []
+        handover.served_ns, handover.served_number = exchange_ns, number
         self._counts.books += 1
-        self._served_ms = depth.ts
         bids, asks = self._book.bids.top(self._depth), self._book.asks.top(self._depth)
-        return Book(
-            received_ns,
-            self._exchange,
-            self.pair,
-            depth.ts * 1_000_000,
-            bids,
-            asks,
-            self._last or 0,
-        )
+        return [Book(received_ns, self._exchange, self.pair, exchange_ns, bids, asks, number)]
 
     def _levels(self, levels: list[tuple[float, float, str, str]]) -> list[Level]:
         scale = self._units.scale
@@ -158,20 +156,7 @@ class PairBook:
         return ""
 
     def _gap(self, depth: Depth, received_ns: int, reason: str) -> Gap:
-        self.synced = False
-        self._not_before_ms = 0
-        self._wanted.append(self.pair)
-        self._counts.gaps += 1
-        return Gap(
-            received_ns,
-            self._exchange,
-            Channel.BOOK,
-            self.pair,
-            str(self._last),
-            str(depth.prevSeqId),
-            0,
-            reason,
-        )
+        return self.lose(received_ns, str(self._last), str(depth.prevSeqId), reason)
 
 
 class TextBook:

@@ -121,7 +121,7 @@ class MarketDecoder:
             self._counts.reject(unreadable_reason(error), str(error), raw)
         except (WrongFrame, BadOrder) as error:
             self._counts.reject(str(error), "", raw)
-        return []
+        return self._lost(raw, received_ns)
 
     def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
         """Take in what `/api/v5/public/instruments` says of contracts. Never raises."""
@@ -307,6 +307,18 @@ class MarketDecoder:
             if f"channel:{channel},instId:{instrument} " in f"{text} ".replace(".", " ")
         ]
         return found[0] if found else None
+
+    def _lost(self, raw: bytes, received_ns: int) -> list[Event]:
+        """A frame was of no use. The next one names it; where none was read it may be the first."""
+        if b'"channel"' in raw and f'"channel":"{self._book_channel}"'.encode() not in raw:
+            return []
+        books = self._books.values()
+        named = [book for book in books if wire.symbol(book.pair, self._suffix).encode() in raw]
+        return [
+            book.lose(received_ns, "", "", "a frame could not be read")
+            for book in named or books
+            if not book.synced
+        ]
 
     # ---- contracts ------------------------------------------------------------------------------
 

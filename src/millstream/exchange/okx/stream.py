@@ -127,7 +127,10 @@ class OkxStream(VenueStream):
             arguments = decoder.arguments(pair)
             return wire.request("unsubscribe", arguments) + wire.request("subscribe", arguments)
 
-        resubscriber = Resubscriber(settings, anew)
+        def give_up(pair: CurrencyPair | None) -> None:
+            decoder.wants_replacement = True
+
+        resubscriber = Resubscriber(settings, anew, give_up)
         if channel is Channel.BOOK:
             self._resubscribers[channel] = resubscriber
 
