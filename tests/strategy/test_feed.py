@@ -170,7 +170,9 @@ async def serve(reader, writer):
     [Exchange.BINANCE, Exchange.BINANCE_FUTURE, Exchange.KRAKEN, Exchange.OKX, Exchange.OKX_SWAP,
      Exchange.COINBASE],
 )  # fmt: skip
-def test_the_past_is_asked_page_by_page_without_the_candle_that_runs(exchange):
+def test_the_past_is_asked_page_by_page_without_the_candle_that_runs(exchange, monkeypatch):
+    monkeypatch.setattr(time, "time_ns", lambda: NOW_S * 10**9)
+
     async def run():
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         host = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
