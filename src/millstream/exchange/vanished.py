@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
+from typing import Final
 
 from millstream.exchange.own_orders import OwnOrders
-from millstream.model import MyOrder, OrderStatus
+from millstream.model import Channel, Event, Gap, MyOrder, OrderStatus
+
+MOST_QUESTIONS: Final = 8  # about one order, with the pauses between them some two minutes
 
 
 class Vanished:
@@ -18,6 +21,7 @@ class Vanished:
     def __init__(self, own: OwnOrders) -> None:
         self._own = own
         self._orders: dict[str, MyOrder] = {}
+        self._questions: dict[str, int] = {}  # that did not say how it ended, by the venue's id
 
     @property
     def orders(self) -> dict[str, MyOrder]:
@@ -30,7 +34,26 @@ class Vanished:
             if order.venue_id not in venue_ids:
                 self._orders[order.venue_id] = order
         for venue_id in venue_ids:
-            self._orders.pop(venue_id, None)
+            self._forget(venue_id)
+
+    def unanswered(self, received_ns: int, venue_ids: Collection[str]) -> list[Event]:
+        """REST was asked about these once more; a Gap for each that it will not be asked again."""
+        events: list[Event] = []
+        for venue_id in venue_ids:
+            order = self._orders.get(venue_id)
+            if order is None:
+                continue
+            self._questions[venue_id] = self._questions.get(venue_id, 0) + 1
+            if self._questions[venue_id] < MOST_QUESTIONS:
+                continue
+            self._forget(venue_id)
+            reason = (
+                f"order {venue_id} is not open any more, and in {MOST_QUESTIONS} answers the venue "
+                "did not say how it ended; look it up there"
+            )
+            about = order.exchange, Channel.MY_ORDER, order.symbol
+            events.append(Gap(received_ns, *about, venue_id, "", 1, reason))
+        return events
 
     def ended(
         self,
@@ -42,7 +65,7 @@ class Vanished:
         reason: str = "",
     ) -> MyOrder | None:
         """The order after its end, as REST tells it; None when that is no news."""
-        order = self._orders.pop(venue_id, None)
+        order = self._forget(venue_id)
         if order is None:
             return None
         return self._own.order(
@@ -61,3 +84,7 @@ class Vanished:
             average_price=average_price or order.average_price,
             reason=reason or None,
         )
+
+    def _forget(self, venue_id: str) -> MyOrder | None:
+        self._questions.pop(venue_id, None)
+        return self._orders.pop(venue_id, None)

@@ -16,6 +16,7 @@ from tests.stream.loopback import drain, until, venue
 
 from millstream.errors import ConfigError
 from millstream.exchange import get_exchange_stream
+from millstream.exchange.vanished import MOST_QUESTIONS
 from millstream.model import (
     Book,
     Channel,
@@ -289,6 +290,43 @@ def test_an_order_that_ended_while_we_were_away_is_told_of_by_rest(status, fille
 
     with tokens(token, orders) as (host, _):
         run(body, Reconnected(), ["my_order"], keys=KEYS, rest_host=host)
+
+
+def test_an_order_that_rest_does_not_know_spoils_no_other_and_is_given_up_with_a_gap():
+    other = OPEN.replace("OK4GJX-KSTLS-7DZZO5", "OTHER")
+    assert other != OPEN
+    asked = []
+
+    def orders(venue_ids):
+        asked.append(venue_ids)
+        if "OTHER" in venue_ids:
+            return {"error": ["EOrder:Unknown order"]}
+        told = {"status": "canceled", "vol_exec": "0", "price": "0", "reason": None}
+        return {"error": [], "result": dict.fromkeys(venue_ids, told)}
+
+    async def body(stream, observer, server):
+        one, another = [await observer.my_order_queue.get() for _ in range(2)]
+        server.clients[0].transport.disconnect(False)
+        ended = await observer.my_order_queue.get()
+        assert (ended.venue_id, ended.status) == (one.venue_id, OrderStatus.CANCELED)
+        gap = await observer.health_queue.get()
+        while type(gap) is not Gap:
+            gap = await observer.health_queue.get()
+        assert (gap.expected, gap.symbol, gap.missing) == ("OTHER", another.symbol, 1)
+        assert "order OTHER is not open any more" in gap.reason
+        together, *singly = asked
+        assert (sorted(together), singly[:2]) == (
+            sorted([one.venue_id, "OTHER"]),
+            [[name] for name in together],
+        )
+        assert asked.count(["OTHER"]) == MOST_QUESTIONS
+        await asyncio.sleep(0.1)
+        assert asked.count(["OTHER"]) == MOST_QUESTIONS
+
+    venue = Reconnected()
+    venue.snapshots = [[OPEN, other], []]
+    with tokens(token, orders) as (host, _):
+        run(body, venue, ["my_order"], keys=KEYS, rest_host=host)
 
 
 def test_an_end_that_rest_does_not_tell_is_a_gap_until_it_does():

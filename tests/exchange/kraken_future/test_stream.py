@@ -15,6 +15,7 @@ from millstream.errors import ConfigError
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.credentials import Credentials
 from millstream.exchange.kraken_future import auth
+from millstream.exchange.vanished import MOST_QUESTIONS
 from millstream.model import (
     Channel,
     Connected,
@@ -201,6 +202,27 @@ FILLED = {
     }
 }
 OTHERS = {"OrderCancelled": {"order": past("1", "0", "another"), "reason": "cancelled_by_user"}}
+
+
+def test_an_order_that_the_history_does_not_have_is_given_up_with_a_gap():
+    async def body(stream, observer, server):
+        before = await observer.my_order_queue.get()
+        DATA["open_orders"] = [frames.order_snapshot()]
+        server.clients[0].transport.disconnect(False)
+        gap = await observer.health_queue.get()
+        while type(gap) is not Gap:
+            gap = await observer.health_queue.get()
+        assert (gap.expected, gap.symbol) == (before.venue_id, before.symbol)
+        assert "did not say how it ended" in gap.reason
+        await asyncio.sleep(0.1)
+        assert len(asked) == MOST_QUESTIONS
+
+    kept = DATA["open_orders"]
+    try:
+        with history(page(OTHERS)) as (host, asked):
+            run(body, FuturesVenue(), ["my_order"], keys=KEYS, rest_host=host)
+    finally:
+        DATA["open_orders"] = kept
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,10 @@ class Account:
         """The venue's ids of orders that ended, nobody knows how."""
         return list(self._vanished.orders)
 
+    def unanswered(self, venue_ids: Sequence[str], received_ns: int) -> list[Event]:
+        """REST was asked about these; a Gap for each that it is not worth asking for again."""
+        return self._vanished.unanswered(received_ns, venue_ids)
+
     def ended(self, told: Mapping[str, wire.RestOrder], received_ns: int) -> list[Event]:
         """The events of what REST says of them; one that it calls open still is asked for again."""
         events: list[Event] = []

@@ -91,12 +91,26 @@ class KrakenStream(HealingStream):
         """Ask REST once how orders ended, and publish it; True when nothing is left to ask."""
         decoder = self._decoders[Channel.MY_ORDER]
         assert isinstance(decoder, KrakenDecoder)
-        asked = decoder.account.vanished
+        account = decoder.account
+        asked = account.vanished
         for start in range(0, len(asked), wire.ORDERS_PER_QUESTION):
             part = asked[start : start + wire.ORDERS_PER_QUESTION]
-            told = await fetch_orders(self.credentials, self.venue_settings, part)
-            self.publish(Channel.MY_ORDER, decoder.account.ended(told, time.time_ns()))
-        return not decoder.account.vanished
+            told = await self._orders(part)
+            self.publish(Channel.MY_ORDER, account.ended(told, time.time_ns()))
+        self.publish(Channel.MY_ORDER, account.unanswered(asked, time.time_ns()))
+        return not account.vanished
+
+    async def _orders(self, venue_ids: Sequence[str]) -> Mapping[str, wire.RestOrder]:
+        """What REST says of these; where it will not have one of them, of each on its own."""
+        told: dict[str, wire.RestOrder] = {}
+        try:
+            return await fetch_orders(self.credentials, self.venue_settings, venue_ids)
+        except OrderUnknown:
+            if len(venue_ids) == 1:
+                return told
+        for venue_id in venue_ids:
+            told |= await self._orders([venue_id])
+        return told
 
     async def _run(self, channel: Channel) -> None:
         settings, token = self.venue_settings, ""
@@ -139,6 +153,10 @@ class KrakenStream(HealingStream):
         return host if urlsplit(host).path.strip("/") else host.rstrip("/") + urlsplit(url).path
 
 
+class OrderUnknown(StreamError):
+    """REST refuses a question for the orders in it: one that it does not know spoils all."""
+
+
 async def fetch_token(credentials: Credentials, settings: KrakenSettings) -> str:
     """A new websocket token. Raises LoginRefused when the key is not taken, else StreamError."""
     raw = await _ask(credentials, settings, wire.TOKEN_PATH)
@@ -157,14 +175,16 @@ async def fetch_token(credentials: Credentials, settings: KrakenSettings) -> str
 async def fetch_orders(
     credentials: Credentials, settings: KrakenSettings, venue_ids: Sequence[str]
 ) -> Mapping[str, wire.RestOrder]:
-    """What REST says of own orders. Raises StreamError."""
+    """What REST says of own orders. Raises OrderUnknown, or another StreamError."""
     raw = await _ask(credentials, settings, wire.ORDERS_PATH, {"txid": ",".join(venue_ids)})
     try:
         answer = _orders_answer(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StreamError(f"{wire.ORDERS_PATH} is not readable: {error}.") from None
     if answer.error:
-        raise StreamError(f"{wire.ORDERS_PATH} answered {', '.join(answer.error)}.")
+        unknown = all(reason.startswith(wire.ORDER_UNKNOWN) for reason in answer.error)
+        kind = OrderUnknown if unknown else StreamError
+        raise kind(f"{wire.ORDERS_PATH} answered {', '.join(answer.error)}.")
     return answer.result
 
 

@@ -27,6 +27,7 @@ REST_HOST = "https://api.kraken.com"
 TOKEN_PATH = "/0/private/GetWebSocketsToken"
 ORDERS_PATH = "/0/private/QueryOrders"
 ORDERS_PER_QUESTION = 20
+ORDER_UNKNOWN = ("EOrder:", "EQuery:", "EGeneral:Invalid arguments")
 KEY_REFUSED = ("EAPI:Invalid key", "EAPI:Invalid signature", "EGeneral:Permission denied")
 
 NAMES = {

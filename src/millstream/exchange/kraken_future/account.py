@@ -75,6 +75,10 @@ class Account:
         """The venue's ids of orders that ended, nobody knows how."""
         return list(self._vanished.orders)
 
+    def unanswered(self, venue_ids: Sequence[str], received_ns: int) -> list[Event]:
+        """REST was asked about these; a Gap for each that it is not worth asking for again."""
+        return self._vanished.unanswered(received_ns, venue_ids)
+
     def ended(self, kind: str, event: wire.PastEvent, received_ns: int) -> list[Event]:
         """The events of what the history says last of one of them; none when that is no end."""
         order = event.new_order or event.order

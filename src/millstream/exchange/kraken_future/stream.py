@@ -88,6 +88,7 @@ class KrakenFutureStream(HealingStream):
         decoder = self._decoders[Channel.MY_ORDER]
         assert isinstance(decoder, KrakenFutureDecoder)
         account, seen, query = decoder.account, set[str](), ""
+        asked = account.vanished
         for _ in range(MAX_PAGES):
             page = await self._history(query)
             now_ns = time.time_ns()
@@ -101,6 +102,7 @@ class KrakenFutureStream(HealingStream):
             if not page.continuation_token or not set(account.vanished) - seen:
                 break
             query = urlencode({"continuation_token": page.continuation_token})
+        self.publish(Channel.MY_ORDER, account.unanswered(asked, time.time_ns()))
         return not account.vanished
 
     async def _history(self, query: str) -> wire.History:
