@@ -118,7 +118,7 @@ class ReplicaSet:
                     "settings": {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 300},
                 },
             )
-        self.primary()
+        self.wait_until_whole()
 
     def url(self, database=""):
         hosts = ",".join(member.address for member in self.members)
@@ -137,6 +137,17 @@ class ReplicaSet:
                         return member
             assert time.monotonic() < deadline, "no primary was elected"
             time.sleep(0.05)
+
+    def wait_until_whole(self):
+        """Return when one member is the primary and all others follow it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with suppress(PyMongoError), self.primary().client() as client:
+                found = client.admin.command("replSetGetStatus")["members"]
+                if sorted(one["state"] for one in found) == [1] + [2] * (len(self.members) - 1):
+                    return
+            assert time.monotonic() < deadline, "the members do not find together"
+            time.sleep(0.1)
 
     def stop(self):
         for member in self.members:

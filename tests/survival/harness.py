@@ -166,13 +166,13 @@ def kill(venue):
         os.kill(venue.pid, signal.SIGKILL)
 
 
-def check(tally, venue, directory, sessions, where):
+def check(tally, venue, directory, sessions, where, open_store=SqliteStore):
     """Compare the store and the journals in a folder with what the venue knows."""
     before = tally.bad
     tally.runs += 1
     tally.acked += len(venue.acked)
     tally.wrong_state += not venue.done  # the last session could not go on
-    store = SqliteStore(directory / "orders.sqlite")
+    store = open_store(directory / "orders.sqlite")
     orders, trades = {order.order_id: order for order in store.orders()}, store.trades()
     store.close()
     events = {run_id(session): _events(tally, directory, session) for session in range(sessions)}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
-from pymongo import MongoClient
+from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 from pymongo.errors import (
     AutoReconnect,
@@ -30,6 +30,7 @@ Client: TypeAlias = MongoClient[dict[str, Any]]
 Documents: TypeAlias = Database[dict[str, Any]]
 _T = TypeVar("_T")
 
+LAYOUT_VERSION: Final = 1
 _FIND_S: Final = 5  # how long to look for a primary when a store is opened
 _SOCKET_S: Final = 5  # a member that is frozen answers nothing: then the next one is asked
 _OLDEST_WIRE: Final = 17  # of MongoDB 6.0
@@ -161,16 +162,40 @@ def _check(client: Client, shown: str) -> None:
         )
 
 
-def prepare(database: Documents) -> None:
-    """Make the indexes, if they are not there; the unique ones are the store's last judge."""
-    changes = database["changes"]
-    changes.create_index("last", unique=True)
-    changes.create_index([("names", 1), ("last", 1)])
-    changes.create_index("ids", unique=True, sparse=True)  # an order id is stored once, for ever
-    changes.create_index("fills", unique=True, sparse=True)  # and so is a fill
-    orders = database["orders"]
-    orders.create_index("order_id", unique=True, partialFilterExpression={"order_id": {"$gt": ""}})
-    orders.create_index([("inserted", 1)])
-    orders.create_index([("name", 1), ("inserted", 1)])
-    orders.create_index([("status", 1)])
+def prepare(database: Documents, shown: str) -> None:
+    """Make the indexes of an empty store; the unique ones are its last judge.
+
+    Raises StoreError when the database has another layout.
+    """
+    layout = database["state"].find_one({"_id": "layout"})
+    if layout is None:
+        _make_indexes(database)
+        database["state"].update_one(
+            {"_id": "layout"}, {"$set": {"version": LAYOUT_VERSION}}, upsert=True
+        )
+    elif layout.get("version") != LAYOUT_VERSION:
+        raise StoreError(
+            f"order store {shown}: its layout has version {layout.get('version')}, this program "
+            f"knows {LAYOUT_VERSION}; use the program version that wrote it"
+        )
+
+
+def _make_indexes(database: Documents) -> None:
+    by_id = {"unique": True, "partialFilterExpression": {"order_id": {"$gt": ""}}}
+    database["changes"].create_indexes(
+        [
+            IndexModel("last", unique=True),
+            IndexModel([("names", 1), ("last", 1)]),
+            IndexModel("ids", unique=True, sparse=True),  # an order id is stored once, for ever
+            IndexModel("fills", unique=True, sparse=True),  # and so is a fill
+        ]
+    )
+    database["orders"].create_indexes(
+        [
+            IndexModel("order_id", **by_id),
+            IndexModel("inserted"),
+            IndexModel([("name", 1), ("inserted", 1)]),
+            IndexModel("status"),
+        ]
+    )
     database["trades"].create_index([("name", 1), ("_id", 1)])

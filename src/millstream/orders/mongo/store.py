@@ -64,7 +64,7 @@ class MongoStore:
         self._client, self._database = connect(self._address, majority_reads=False)
         try:
             with explained(self._address.shown):
-                prepare(self._database)
+                prepare(self._database, self._address.shown)
                 self._lease = Lease(self._database, self._address.shown, self._was_taken)
                 try:
                     self._load()

@@ -1,0 +1,170 @@
+"""The primary of three MongoDB members is killed, or frozen, under load, again and again.
+
+Acknowledged orders are not lost, none is stored twice, and a follower on another connection is told
+every revision once. Repeat a failure by its seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+
+import pytest
+from tests import mongod
+from tests.orders.sample import filled, order, report
+from tests.survival.harness import Tally
+from tests.survival.mutants import BelievesTheFirstAnswer
+
+from millstream.errors import StoreError
+from millstream.orders import watch
+from millstream.orders.mongo.follow import MongoFollower
+from millstream.orders.mongo.store import MongoStore
+
+_NUMBERS = itertools.count()
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def replica_set():
+    if reason := mongod.why_not():
+        pytest.skip(reason)
+    started = mongod.ReplicaSet(members=3)
+    yield started
+    started.stop()
+
+
+class Load:
+    """Orders that live, one after the other, and somebody who follows them."""
+
+    def __init__(self, url, store_type=MongoStore):
+        self.store = store_type(url)
+        self.follower = MongoFollower(url)
+        self.acked = []
+        self.told = []
+        self.failure = None
+        self._enough, self._all_written = threading.Event(), threading.Event()
+        self._writer = threading.Thread(target=self._write)
+        self._reader = threading.Thread(target=self._read)
+        self._writer.start()
+        self._reader.start()
+
+    def _write(self):
+        try:
+            for number in itertools.count():
+                if self._enough.is_set():
+                    return
+                self.store.insert([order(f"a{number}", volume="0.4")])
+                self.acked.append(f"a{number}")
+                self.store.apply([report(f"a{number}"), filled(f"a{number}", f"t{number}")], number)
+        except StoreError as error:
+            self.failure = error
+
+    def _read(self):
+        for change in watch(self.follower, 0, None, self._all_written.is_set):
+            self.told.append(change.revision)
+
+    def wait_for(self, more):
+        """Return when so many more orders were acknowledged."""
+        wanted, deadline = len(self.acked) + more, time.monotonic() + PATIENCE_S
+        while len(self.acked) < wanted and self.failure is None:
+            assert time.monotonic() < deadline, "nothing is acknowledged any more"
+            time.sleep(0.005)
+
+    def stop(self):
+        self._enough.set()
+        self._writer.join(PATIENCE_S)
+        self._all_written.set()
+        self._reader.join(PATIENCE_S)
+        self.follower.close()
+        self.store.close()
+
+
+def fail_over(replica_set, seeds):
+    tally = Tally("the primary is killed or frozen under load")
+    for seed in seeds:
+        moments, before = random.Random(seed), tally.bad
+        url = replica_set.url(f"failover{next(_NUMBERS)}")
+        load = Load(url)
+        load.wait_for(moments.randint(5, 40))
+        time.sleep(moments.uniform(0, 0.01))  # at any moment of an insert
+        member = replica_set.primary()
+        frozen = seed % 2 == 1
+        member.freeze() if frozen else member.kill()
+        load.wait_for(moments.randint(5, 40))  # by a new primary
+        member.thaw() if frozen else member.start()
+        member.wait_until_up()
+        load.wait_for(moments.randint(5, 40))
+        load.stop()
+        tally.runs += 1
+        tally.wrong_state += load.failure is not None
+        count(tally, url, load)
+        if tally.bad != before:
+            tally.failures.append(f"seed {seed}: {load.failure}")
+        replica_set.wait_until_whole()
+    print(tally)
+    return tally
+
+
+def count(tally, url, load):
+    """What became of the acknowledged orders."""
+    store = MongoStore(url)
+    stored = [one.order_id for one in store.orders()]
+    fills = [one.order_id for one in store.trades()]
+    revisions = [change.revision for change in store.changes(0, limit=1_000_000)]
+    store.close()
+    tally.acked += len(load.acked)
+    tally.lost += len(set(load.acked) - set(stored))
+    tally.duplicated += len(stored) - len(set(stored)) + len(fills) - len(set(fills))
+    tally.wrong_state += revisions != [*range(1, len(revisions) + 1)]
+    tally.wrong_state += load.told != revisions  # a gap, a double, or something that was taken back
+
+
+def test_a_primary_that_dies_or_freezes_loses_and_doubles_nothing(replica_set):
+    tally = fail_over(replica_set, range(3))
+    assert tally.acked > 45
+    assert tally.bad == (0, 0, 0), tally
+
+
+@pytest.mark.soak
+def test_two_hundred_primaries_lose_and_double_nothing(replica_set):
+    tally = fail_over(replica_set, range(1_000, 1_200))
+    assert tally.bad == (0, 0, 0), tally
+
+
+@pytest.mark.parametrize("store_type", [MongoStore, BelievesTheFirstAnswer])
+def test_what_only_the_primary_had_is_lost_by_a_store_that_believed_it(replica_set, store_type):
+    url = replica_set.url(f"believed{next(_NUMBERS)}")
+    store = store_type(url, patience_s=4)
+    primary = replica_set.primary()
+    others = [member for member in replica_set.members if member is not primary]
+    store.insert([order("a0")])
+    for member in others:
+        member.freeze()
+    acked = []
+    writer = threading.Thread(target=_insert, args=(store, acked))
+    writer.start()
+    time.sleep(0.5)
+    for member in (primary, *others):  # also what the others' sockets held is gone
+        member.kill()
+    for member in others:
+        member.start()
+    replica_set.primary()
+    writer.join(PATIENCE_S)
+    primary.start()
+    replica_set.wait_until_whole()
+    store.close()
+    again = MongoStore(url)
+    stored = {change.order_id for change in again.changes(0)}
+    again.close()
+    assert (store_type is BelievesTheFirstAnswer) == bool(set(acked) - stored)
+
+
+def _insert(store, acked):
+    try:
+        for number in range(1, 6):
+            store.insert([order(f"a{number}")])
+            acked.append(f"a{number}")
+    except StoreError:
+        pass

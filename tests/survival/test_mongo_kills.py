@@ -1,0 +1,72 @@
+"""kill -9 at random moments of orders' lives, with the orders on a MongoDB replica set.
+
+The server lives on: what is proven is what the program does with an answer that it never read. How
+servers die is in `test_mongo_failover.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from tests import mongod
+from tests.survival.harness import Lives, Tally, Venue, check
+from tests.survival.mutants import mongo_store
+from tests.survival.test_random_kills import SESSIONS, _killer
+
+ORDERS = 40  # a session's, if nobody killed it
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def replica_set():
+    if reason := mongod.why_not():
+        pytest.skip(reason)
+    started = mongod.ReplicaSet()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def lives():
+    with Lives() as started:
+        yield started
+
+
+def kill_at_random(lives, replica_set, place, seeds, gateway="right"):
+    tally = Tally("kill -9 at random moments, orders on MongoDB")
+    for seed in seeds:
+        moments, venue = random.Random(seed), Venue()
+        directory = place / str(seed)
+        directory.mkdir()
+        database = f"kills{next(_NUMBERS)}"
+        (directory / "orders.url").write_text(replica_set.url(database))
+        for session in range(SESSIONS):
+            killed_after_s = moments.uniform(0.0005, 0.12)
+            lives.run(venue, directory, session, ORDERS, gateway=gateway, store="mongo",
+                      during=_killer(killed_after_s))  # fmt: skip
+        lives.run(venue, directory, SESSIONS, 1, gateway=gateway, store="mongo")
+        check(tally, venue, directory, SESSIONS + 1, f"seed {seed}", mongo_store)
+        with replica_set.client() as client:
+            client.drop_database(database)
+    print(tally)
+    return tally
+
+
+def test_random_kills_lose_and_double_nothing(lives, replica_set, tmp_path):
+    tally = kill_at_random(lives, replica_set, tmp_path, range(13))  # fifty kills
+    assert tally.acked > 50
+    assert tally.bad == (0, 0, 0), tally
+
+
+@pytest.mark.soak
+def test_a_thousand_random_kills_lose_and_double_nothing(lives, replica_set, tmp_path):
+    tally = kill_at_random(lives, replica_set, tmp_path, range(1_000, 1_250))
+    assert tally.bad == (0, 0, 0), tally
+
+
+def test_the_harness_catches_a_gateway_that_resends_blindly(lives, replica_set, tmp_path):
+    tally = kill_at_random(lives, replica_set, tmp_path, range(3), "blind-resend")
+    assert tally.duplicated > 0
+    assert tally.failures
