@@ -28,16 +28,31 @@ REFRESH_S = 0.2
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--seconds", type=float, help="How long. Default: until Ctrl-C.")
 @click.option("--out", type=click.Path(path_type=Path), help="Robots: the session's new folder.")
+@click.option(
+    "--part",
+    type=click.Choice(["robots", "orders", "stream"]),
+    help="Robots: run this part alone; the others have processes of their own.",
+)
+@click.option("--process", help="--part robots: which of several processes of robots.")
 @click.option("--json", "as_json", is_flag=True, help="Services: print figures as JSON every 2 s.")
 @click.option("--log", type=click.Path(path_type=Path), help="Services: a file for the whole log.")
 def run(
-    config: Path, seconds: float | None, out: Path | None, as_json: bool, log: Path | None
+    config: Path,
+    seconds: float | None,
+    out: Path | None,
+    part: str | None,
+    process: str | None,
+    as_json: bool,
+    log: Path | None,
 ) -> int:
     """Run the robots or the services of the configuration CONFIG against its live streams.
 
     Robots trade on paper, unless "gateway" says otherwise: orders fill against the market as it
     comes; nothing is sent to a venue. `millstream kill` and SIGUSR1 stop all trading. Ctrl-C ends
     the session in good order; `millstream replay` proves its journal.
+
+    --part runs one part alone in this process: "stream", "orders", or "robots". They meet at the
+    endpoints of "bus" and share --out. They start in any order, and any may be started again.
 
     A file with "service.<name>" keys has services. Ctrl-C stops them in order: what is queued is
     still handled.
@@ -48,9 +63,17 @@ def run(
 
         if out is not None:
             raise ConfigError(f"--out: {config} has services; they keep no session's folder")
+        if part is not None or process is not None:
+            raise ConfigError(f"--part and --process are for robots; {config} has services")
         return run_services(values, config, seconds, as_json, log)
     if as_json or log is not None:
         raise ConfigError(f"--json and --log are for services; {config} has none")
+    if process is not None and part != "robots":
+        raise ConfigError("--process says which robots; it goes with --part robots")
+    if part is not None:
+        from millstream.cli.run_part import run_part
+
+        return run_part(config, part, process, seconds, out)
     return _run_robots(config, seconds, out)
 
 

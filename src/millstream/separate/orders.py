@@ -1,0 +1,105 @@
+"""The orders process: the store, the limits, the venue and the kill switch, for every robot."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from time import time_ns
+
+from millstream.bus import Bus, Inbox
+from millstream.config import Config
+from millstream.gateways import open_kill_switch, open_store, open_venue, risk_book
+from millstream.model import Event
+from millstream.model.codec import encode_events
+from millstream.orders.desk import OrderDesk
+from millstream.orders.gateway import Gateway
+from millstream.orders.service import orders_loop
+from millstream.parts import Part
+from millstream.separate.places import bus_of, processes
+from millstream.separate.taking import Pulses, TakenInbox, call_out
+
+__all__ = ["OrdersPart"]
+
+
+class OrdersPart:
+    """The orders of a session: `start` it, look at it, `stop` it, `close` it.
+
+    directory: the session's folder, the same for all parts; the order store is in it.
+    Raises ConfigError, StoreError, and what a venue raises that cannot be reached.
+    """
+
+    def __init__(self, config: Config, directory: Path) -> None:
+        self.directory = directory
+        self._ending = threading.Event()
+        self._ended = threading.Event()
+        life = time_ns()
+        with ExitStack() as opened:
+            self.bus = opened.enter_context(Bus())
+            self.store = open_store(config.order_store, directory)  # first: it has one owner
+            opened.callback(self.store.close)
+            oldest_ns = config.gateway.oldest_intent_s * 10**9
+            pulses = Pulses(config.kill.heartbeat_s * 10**9)
+            self.kill = open_kill_switch(config, directory, pulses, opened)
+            desk = OrderDesk(self.store, risk_book(config.risk))
+            inbox = TakenInbox(
+                Inbox({
+                    "events": self.bus.receiver(config.bus.market),
+                    "wishes": self.bus.receiver(config.bus.wishes),
+                }),
+                desk, pulses, life, oldest_ns, time_ns,
+            )  # fmt: skip
+            followers = [
+                self.bus.sender(bus_of(config, process).robo, watched=True)
+                for process in processes(config)
+            ]
+
+            def tell(events: Sequence[Event]) -> None:
+                body = encode_events(events)
+                for follower in followers:
+                    follower.offer(body)  # who is away is told at the next look at the account
+
+            venue = open_venue(config, self.store, tell, opened)
+            self._orders = Part(
+                "orders", orders_loop,
+                inbox, self.store, desk, Gateway(self.store, venue, oldest_ns),
+                _synced_by_the_robots, time_ns, self._ending.is_set, self.kill.look,
+            )  # fmt: skip
+            self._calls = Part(
+                "changes", call_out,
+                self.bus.caller(config.bus.changes), self.store, inbox, life, self._ended.is_set,
+            )  # fmt: skip
+            self._opened = opened.pop_all()
+
+    def start(self) -> None:
+        """Start both threads."""
+        self._orders.start()
+        self._calls.start()
+
+    def failure(self) -> str:
+        """What made a thread end before its time; "" while all is well."""
+        parts = (self._orders, self._calls)
+        return next((f"{part.name}: {part.error}" for part in parts if part.error), "")
+
+    def status(self) -> str:
+        """One line for a screen."""
+        opened = len(self.store.orders(open_only=True))
+        brake = self.kill.read()
+        halted = "" if brake.state == "active" else f"; trading is {brake}"
+        return f"orders: {self.store.revision:,} changes, {opened} orders open{halted}"
+
+    def stop(self, reason: str) -> None:
+        """End in good order: what is open is canceled."""
+        self._ending.set()
+        self._orders.finish()
+        self._ended.set()
+        self._calls.finish()
+
+    def close(self) -> None:
+        """Close the store, the venue and the bus."""
+        self._opened.close()
+
+
+def _synced_by_the_robots() -> None:
+    """A letter leaves its process after the journal there is on disk."""
