@@ -32,6 +32,7 @@ from millstream.gateways import (
     open_venue,
     risk_book,
 )
+from millstream.in_step import StepPublisher, Traffic
 from millstream.journal import JournalWriter
 from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events
@@ -45,6 +46,7 @@ from millstream.proof import JOURNAL
 from millstream.robot import control_stream, robo_loop, trade_stream
 from millstream.roster import describe, seat_robots
 from millstream.sharing import frame_client, frame_server
+from millstream.sources import Sources
 
 
 class Session:
@@ -52,14 +54,24 @@ class Session:
 
     directory: a new folder for the journal and the order store.
     paced: a local feed is paused when the robots are behind, instead of being conflated.
+    sources: where events come from; None: the streams of the configuration.
     Raises ConfigError, JournalError or StoreError: one sentence, and nothing is left open.
     """
 
-    def __init__(self, config: Config, directory: Path, *, paced: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        directory: Path,
+        *,
+        paced: bool = False,
+        sources: Sources | None = None,
+    ) -> None:
         self.directory = directory
         self.manifest = describe(config)
         self.robots = seat_robots(self.manifest)
-        self.streams = [make_stream(section) for section in config.streams]
+        if sources is None:
+            sources = Sources([make_stream(section) for section in config.streams])
+        self.sources, self.streams = sources, sources.streams
         self._parts: tuple[Part, ...] = ()
         self._frames: FramesPart | None = None
         self._mailbox: Part | None = None
@@ -86,7 +98,8 @@ class Session:
         market = self.bus.receiver(config.bus.market)
         wishes = self.bus.receiver(config.bus.wishes)
         control = self.bus.receiver(config.bus.control)
-        self._to_robots = self.bus.sender(robo.endpoint)
+        traffic = Traffic(self.store, watched=self.sources.in_step)
+        self._to_robots = traffic.to_robots(self.bus.sender(robo.endpoint))
         self._to_control = self.bus.sender(control.endpoint)
 
         self.publisher = EventPublisher(
@@ -95,41 +108,59 @@ class Session:
             self._pause_reading if paced else None,
             self._resume_reading if paced else None,
         )
-        for stream in self.streams:
-            stream.bind_observer(self.publisher)
-        # what other bots tell is for the robots alone
+        # what other bots tell, and the past, are for the robots alone
         self.learned = EventPublisher([self.bus.sender(robo.endpoint)], time_ns)
+        self.steps = StepPublisher(
+            traffic.to_orders(self.bus.sender(market.endpoint)),
+            traffic.to_robots(self.bus.sender(robo.endpoint)),
+            traffic.quiet,
+            self._pause_reading,
+            self._resume_reading,
+            self.sources.market_of,
+        )
+        for stream in self.streams:
+            stream.bind_observer(self.steps if self.sources.in_step else self.publisher)
+        for past in self.sources.past:
+            past.bind_observer(self.learned)
         self.frame_client = frame_client(config, self._learn)
         self.frame_server = frame_server(config)
         frames = self.bus.receiver(config.bus.frames) if self.frame_server else None
 
         self._no_more_wishes = threading.Event()
         self._no_more_changes = threading.Event()
-        self._data = DataPart(self.streams, [self.publisher, self.learned], self.frame_client)
-        from_gateway = self.bus.sender(robo.endpoint)
+        self._data = DataPart(
+            [*self.streams, *self.sources.past],
+            [self.publisher, self.learned, self.steps],
+            self.frame_client,
+        )
+        from_gateway = traffic.to_robots(self.bus.sender(robo.endpoint))
         venue = open_venue(
             config, self.store, lambda events: from_gateway.send(encode_events(events)), opened
         )
         self._robots = Part(
             "robots", robo_loop,
-            robo, self.robots, self.journal, self.bus.sender(wishes.endpoint),
+            traffic.robots(robo), self.robots, self.journal,
+            traffic.to_orders(self.bus.sender(wishes.endpoint)),
             self._heartbeat.clock_ns, self.bus.sender(frames.endpoint) if frames else None,
         )  # fmt: skip
         self._orders = Part(
             "orders", orders_loop,
-            Inbox({"events": market, "wishes": wishes}), self.store,
+            traffic.orders(Inbox({"events": market, "wishes": wishes})), self.store,
             OrderDesk(self.store, risk_book(config.risk)),
             Gateway(self.store, venue, config.gateway.oldest_intent_s * 10**9),
             self.journal.sync, time_ns, self._no_more_wishes.is_set, self.kill.look,
         )  # fmt: skip
         self._trades = Part(
             "trades", trade_stream,
-            watch(self.store, self.store.revision, None, self._no_more_changes.is_set),
-            self.bus.sender(robo.endpoint),
+            traffic.changes(
+                watch(self.store, self.store.revision, None, self._no_more_changes.is_set)
+            ),
+            traffic.to_robots(self.bus.sender(robo.endpoint)),
         )  # fmt: skip
         self._control = Part(
             "control", control_stream,
-            control, self.bus.sender(robo.endpoint), self._no_more_wishes.is_set,
+            control, traffic.to_robots(self.bus.sender(robo.endpoint)),
+            self._no_more_wishes.is_set,
         )  # fmt: skip
         # who listens comes before who speaks
         self._parts = (self._robots, self._orders, self._trades, self._control, self._data)
@@ -200,7 +231,10 @@ class Session:
 
     def _learn(self, events: Sequence[Event]) -> None:
         for event in events:
-            self.learned.put_nowait(event)
+            if self.sources.in_step:
+                self.steps.learn(event)
+            else:
+                self.learned.put_nowait(event)
 
     def _pause_reading(self) -> None:
         for stream in self.streams:

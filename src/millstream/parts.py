@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
 
-from millstream.bus import EventPublisher, Receiver
+from millstream.bus import Receiver
 from millstream.errors import MillstreamError
 from millstream.model import FrameAction, PublishFrame, PublishWhitelist
 from millstream.model.codec import decode_outputs
@@ -84,13 +84,24 @@ class FrameClient(Protocol):
         """Say goodbye to every producer."""
 
 
+class Publisher(Protocol):
+    """Who hands events over: `bus.EventPublisher`."""
+
+    @property
+    def waiting(self) -> int:
+        """How much is not handed over yet."""
+
+    def close(self) -> None:
+        """Hand over nothing more."""
+
+
 class DataPart(LoopPart):
     """The thread of all sockets: it runs the streams, and hands over what has come at the end."""
 
     def __init__(
         self,
         streams: Sequence[Stream],
-        publishers: Sequence[EventPublisher],
+        publishers: Sequence[Publisher],
         frames: FrameClient | None = None,
     ) -> None:
         super().__init__("data")

@@ -8,6 +8,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep, time_ns
+from typing import Any
 
 import click
 from rich.console import Console
@@ -34,8 +35,13 @@ REFRESH_S = 0.2
     help="Robots: run this part alone; the others have processes of their own.",
 )
 @click.option("--process", help="--part robots: which of several processes of robots.")
-@click.option("--json", "as_json", is_flag=True, help="Services: print figures as JSON every 2 s.")
+@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON every 2 s.")
 @click.option("--log", type=click.Path(path_type=Path), help="Services: a file for the whole log.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Strategies: play this folder of candles."
+)
+@click.option("--from", "since", help="With --data: the first candle played, like 2018-01-15.")
+@click.option("--candle-every", type=float, help="With --data: seconds; 0: as fast as can be.")
 def run(
     config: Path,
     seconds: float | None,
@@ -44,12 +50,19 @@ def run(
     process: str | None,
     as_json: bool,
     log: Path | None,
+    data: Path | None,
+    since: str | None,
+    candle_every: float | None,
 ) -> int:
-    """Run the robots or the services of the configuration CONFIG against its live streams.
+    """Run the robots, the strategy or the services of the configuration CONFIG, live.
 
     Robots trade on paper, unless "gateway" says otherwise: orders fill against the market as it
     comes; nothing is sent to a venue. `millstream kill` and SIGUSR1 stop all trading. Ctrl-C ends
     the session in good order; `millstream replay` proves its journal.
+
+    A file with "strategy" and "exchange" is one of freqtrade's: its strategy runs as a robot. With
+    --data it plays a folder of candles: what lies before --from warms it up, and the trades are the
+    same at any speed.
 
     --part runs one part alone in this process: "stream", "orders", or "robots". They meet at the
     endpoints of "bus" and share --out. They start in any order, and any may be started again.
@@ -58,6 +71,15 @@ def run(
     still handled.
     """
     values = parse_values(read_text(config), str(config), os.environ)
+    strategy = _looks_like_freqtrades(values)
+    if not strategy and (data is not None or since is not None or candle_every is not None):
+        raise ConfigError(
+            f"--data, --from and --candle-every are for strategies; {config} has none"
+        )
+    if strategy:
+        if log is not None:
+            raise ConfigError("--log is for services; a strategy's log is in its session's folder")
+        return _run_strategy(values, config, seconds, out, as_json, data, since, candle_every)
     if is_services(values):
         from millstream.cli.run_services import run_services
 
@@ -67,7 +89,7 @@ def run(
             raise ConfigError(f"--part and --process are for robots; {config} has services")
         return run_services(values, config, seconds, as_json, log)
     if as_json or log is not None:
-        raise ConfigError(f"--json and --log are for services; {config} has none")
+        raise ConfigError(f"--json and --log are for services and strategies; {config} has none")
     if process is not None and part != "robots":
         raise ConfigError("--process says which robots; it goes with --part robots")
     if part is not None:
@@ -75,6 +97,38 @@ def run(
 
         return run_part(config, part, process, seconds, out)
     return _run_robots(config, seconds, out)
+
+
+def _looks_like_freqtrades(values: object) -> bool:
+    if not isinstance(values, dict) or "robots" in values or is_services(values):
+        return False
+    return "strategy" in values or ("exchange" in values and "stake_currency" in values)
+
+
+def _run_strategy(
+    values: dict[str, Any],
+    config: Path,
+    seconds: float | None,
+    out: Path | None,
+    as_json: bool,
+    data: Path | None,
+    since: str | None,
+    candle_every: float | None,
+) -> int:
+    try:
+        from millstream.cli.run_strategy import Played, run_strategy
+    except ImportError as error:
+        raise ConfigError(
+            f'{config}: strategies need pandas and TA-Lib: pip install "millstream[strategy]" '
+            f"({error})"
+        ) from None
+    if data is None and (since is not None or candle_every is not None):
+        raise ConfigError("--from and --candle-every go with --data DIR")
+    if candle_every is not None and not 0 <= candle_every <= 86_400:
+        raise ConfigError("--candle-every takes seconds from 0 to 86400")
+    every_s = 1.0 if candle_every is None else candle_every
+    played = None if data is None else Played(data, since, every_s)
+    return run_strategy(values, config, seconds, out, as_json, played)
 
 
 def _run_robots(config: Path, seconds: float | None, out: Path | None) -> int:

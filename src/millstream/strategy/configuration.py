@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from millstream.config import Config, PaperSection, RiskSection, RobotSection
+from millstream.config import Config, GatewaySection, PaperSection, RiskSection, RobotSection
 from millstream.errors import ConfigError, MillstreamError, did_you_mean
 from millstream.frames.settings import ApiServerSection, ConsumerSection
 from millstream.model import CurrencyPair
@@ -45,7 +45,8 @@ class ExchangeSection(Section, frozen=True):
     api_key: str = ""  # another spelling of `key`
     secret: str = ""
     password: str = ""
-    api_host: str = ""  # instead of the venue's own; ours
+    api_host: str = ""  # of websockets, instead of the venue's own: "ws://127.0.0.1:9443"; ours
+    rest_host: str = ""  # of REST, in the same way: "http://127.0.0.1:9000"; ours
 
     def __repr__(self) -> str:
         return f"ExchangeSection({self.name!r})"  # its secrets are shown nowhere
@@ -90,6 +91,7 @@ class FreqtradeSection(Section, frozen=True):
     bot_name: str = "freqtrade"
     dry_run: bool = True
     dry_run_wallet: float | dict[str, float] = 1_000.0
+    available_capital: float | None = None  # of the account, instead of dry_run_wallet
     tradable_balance_ratio: float = 0.99
     amend_last_stake_amount: bool = False
     fee: float | None = None
@@ -280,6 +282,7 @@ def _session(told: FreqtradeSection, folder: Path) -> StrategySession:
             streams=[stream],
             seed=told.seed,
             risk=RiskSection(max_open_orders=max(20, 2 * len(pairs))),
+            gateway=_gateway(told, venue),
             paper=PaperSection(maker_fee_bps=fee_bps, taker_fee_bps=fee_bps),
         ),
         api_server=told.api_server,
@@ -387,7 +390,37 @@ def _pairs(told: FreqtradeSection, futures: bool) -> list[str]:
     return list(pairs)
 
 
+def _gateway(told: FreqtradeSection, venue: str) -> GatewaySection:
+    """Where orders go: nowhere, unless the configuration says clearly that they do."""
+    if told.dry_run:
+        return GatewaySection()
+    exchange = told.exchange
+    missing = [
+        name
+        for name, value in (
+            ("exchange.key", exchange.key or exchange.api_key),
+            ("exchange.secret", exchange.secret),
+            ("available_capital", told.available_capital),
+        )
+        if not value
+    ]
+    if missing:
+        raise ConfigError(
+            f"dry_run: false sends orders to {exchange.name}, which needs {' and '.join(missing)}; "
+            'set it, or write "dry_run": true'
+        )
+    return GatewaySection(
+        kind="live",
+        exchange=venue,
+        api_key=exchange.key or exchange.api_key,
+        api_secret=exchange.secret,
+        api_auth_data=exchange.password,
+    )
+
+
 def _wallet(told: FreqtradeSection) -> float:
+    if told.available_capital is not None:
+        return told.available_capital
     if isinstance(told.dry_run_wallet, dict):
         return float(told.dry_run_wallet.get(told.stake_currency, 0.0))
     return told.dry_run_wallet
@@ -398,6 +431,11 @@ def _stream(
 ) -> StreamSection:
     exchange = told.exchange
     channels = ["ticker", "trade"] if from_trades else ["ticker", "trade", "candle"]
+    if not told.dry_run:
+        channels += ["my_order", "my_trade"]
+    arguments: dict[str, Any] = {} if from_trades else {"candle_interval": timeframe}
+    if exchange.rest_host:
+        arguments["rest_host"] = exchange.rest_host
     return StreamSection(
         exchange=venue,
         currency_pairs=[pair.partition(":")[0] for pair in pairs],
@@ -406,5 +444,5 @@ def _stream(
         api_secret=exchange.secret,
         api_auth_data=exchange.password,
         api_host=exchange.api_host,
-        subscribe_args={} if from_trades else {"candle_interval": timeframe},
+        subscribe_args=arguments,
     )

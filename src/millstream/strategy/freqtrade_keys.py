@@ -22,7 +22,6 @@ INSTEAD: Final[dict[str, str]] = {
     "orderflow": "read trades in a robot of your own",
     "datadir": "name the folder of candles on the command line: --data DIR",
     "user_data_dir": "name the folder of the strategy: strategy_path",
-    "available_capital": "set dry_run_wallet",
     "log_config": "the log is in the session's folder, log.txt",
     "logfile": "the log is in the session's folder, log.txt",
     "recursive_strategy_search": "name the strategy's own folder or file: strategy_path",

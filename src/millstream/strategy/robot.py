@@ -48,6 +48,7 @@ class StrategyState(msgspec.Struct):
     """What the robot remembers. Tables follow from events and are not in it."""
 
     market_ns: int = 0  # the market's time: of the newest event that tells it
+    loop_ns: int = 0  # of the last turn of the loop, where candles begin them
     trades: dict[str, OpenTrade] = {}  # by pair
     next_trade: int = 1
     profit: float = 0.0  # of closed trades, in stake currency
@@ -104,7 +105,8 @@ class StrategyRobot(Robot):
         self.strategy.bot_start()
         self.state.entries_stopped = self.parameters.initial_state != "running"
         self._slower = slower_timeframes(self.strategy)
-        self.every(f"{int(self.parameters.process_throttle_secs * 1_000)}ms", LOOP)
+        if self.parameters.process_throttle_secs:
+            self.every(f"{int(self.parameters.process_throttle_secs * 1_000)}ms", LOOP)
         if self.parameters.publish:
             yield PublishWhitelist(tuple(self._dp.whitelist))
 
@@ -146,6 +148,7 @@ class StrategyRobot(Robot):
     def _closed(self, candle: Candle) -> Iterator[Action]:
         pair = self._pairs[candle.exchange, candle.symbol]
         self._told_time(candle.exchange_ns or candle.close_ns)
+        self._begin_loop(candle.close_ns)
         prices = (candle.open, candle.high, candle.low, candle.close, candle.volume)
         if self._ring(pair, candle.interval).append(candle.open_ns, prices):
             for timeframe in self._slower:
@@ -257,6 +260,7 @@ class StrategyRobot(Robot):
             new = ring.append(open_ns, row) or new
         if dates:
             self._told_time(dates[-1] + timeframe_to_ns(frame.timeframe))
+            self._begin_loop(dates[-1] + timeframe_to_ns(frame.timeframe))
             for timeframe in self._slower:
                 self._join(frame.pair, timeframe, whole=frame.replace)
         return new
@@ -307,6 +311,12 @@ class StrategyRobot(Robot):
             return False
         closed_ns = signals.date_ns + timeframe_to_ns(self.strategy.timeframe)
         return now.value - closed_ns > after_s * 1_000_000_000
+
+    def _begin_loop(self, close_ns: int) -> None:
+        """A turn of the loop at each candle, where no timer begins them."""
+        if not self.parameters.process_throttle_secs and close_ns > self.state.loop_ns:
+            self.state.loop_ns = close_ns
+            self.strategy.bot_loop_start(utc(close_ns))
 
     def _told_time(self, market_ns: int) -> None:
         self.state.market_ns = max(self.state.market_ns, market_ns)

@@ -60,7 +60,7 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True):
     entry_price_side: PriceSide = "same"
     exit_price_side: PriceSide = "same"
     unfilledtimeout: UnfilledTimeout = UnfilledTimeout()
-    process_throttle_secs: float = 5.0
+    process_throttle_secs: float = 5.0  # 0: each candle is a turn of the loop, whatever the clock
     dry_run: bool = True
     producers: tuple[str, ...] = ()  # the other bots it follows, by name
     candles_from: str = ""  # take the candles out of this producer's frames; "": from the exchange
