@@ -32,5 +32,12 @@ def test_streams_to_one_host_share_its_connects_and_another_host_has_its_own():
     assert (waits, limits.connect("two:443", THREE, 0)) == ([0, 0, 0, 10], 0)
 
 
+def test_streams_to_one_host_share_its_messages_too():
+    limits, two = Limits(), HostLimits(messages_in_all=Rate(2, 1.0))
+    waits = [limits.message("one:443", two, 0) for _ in range(3)]
+    assert (waits, limits.message("two:443", two, 0)) == ([0, 0, 1], 0)
+    assert limits.connect("one:443", two, 0) == 0
+
+
 def test_a_venue_without_limits_never_waits():
     assert {Limits().connect("one", HostLimits(), 0) for _ in range(100)} == {0.0}

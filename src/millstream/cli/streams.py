@@ -137,7 +137,7 @@ def _table(rows: list[Figures]) -> Table:
     table = Table(box=None, header_style="dim")
     for name in ("exchange", "channel", "pair", "state"):
         table.add_column(name)
-    for name in ("age", "frames/s", "gaps", "reconnects", "malformed", "dropped"):
+    for name in ("age", "updates/s", "gaps", "reconnects", "malformed", "dropped"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
@@ -153,7 +153,7 @@ def _lines(rows: list[Figures]) -> None:
     for row in rows:
         click.echo(
             f"{row.exchange} {row.channel} {row.pair or '-'}: {row.state}, age {_age(row)}, "
-            f"{_rate(row)} frames/s, {row.gaps} gaps, {row.reconnects} reconnects"
+            f"{_rate(row)} updates/s, {row.gaps} gaps, {row.reconnects} reconnects"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from millstream.model import Channel, Exchange
+from millstream.model import Channel, CurrencyPair, Exchange
 from millstream.stream.settings import ChannelStatistics
 from millstream.stream.topics import Topic
 
@@ -25,14 +25,15 @@ class Stream(Protocol):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """One subscription. Frames, gaps and reconnects are those of its connection: its channel's."""
+    """One subscription. All from `frames` on is its connection's: that of its channel."""
 
     exchange: str
     channel: str
     pair: str  # "": the whole channel
     state: str  # "idle", "connecting", "waiting", "stopped"; connected: its own, as of a Topic
     age_s: float | None  # of its last data; None: there was none on this connection
-    rate: float | None  # frames a second; None: not known yet
+    rate: float | None  # updates a second; None: not known yet
+    updates: int  # how often its data came
     frames: int
     gaps: int
     reconnects: int
@@ -42,18 +43,19 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Rates:
-    """Frames a second of each channel, between one look and the next."""
+    """Updates a second of each subscription, between one look and the next."""
 
     def __init__(self) -> None:
-        self._before: dict[tuple[int, Channel], tuple[int, int]] = {}  # time and frames
+        self._before: dict[tuple[int, Channel, CurrencyPair | None], tuple[int, int]] = {}
 
-    def look(self, place: int, channel: Channel, frames: int, now_ns: int) -> float | None:
-        """The rate since the last look at this stream's channel; None at the first."""
-        before = self._before.get((place, channel))
-        self._before[place, channel] = now_ns, frames
+    def look(self, place: int, topic: Topic, now_ns: int) -> float | None:
+        """The rate since the last look at this subscription of a stream; None at the first."""
+        key = place, topic.channel, topic.pair
+        before = self._before.get(key)
+        self._before[key] = now_ns, topic.updates
         if before is None or now_ns <= before[0]:
             return None
-        return (frames - before[1]) / ((now_ns - before[0]) / 1e9)
+        return (topic.updates - before[1]) / ((now_ns - before[0]) / 1e9)
 
 
 def figures(streams: Sequence[Stream], rates: Rates, now_ns: int) -> list[Figures]:
@@ -62,10 +64,9 @@ def figures(streams: Sequence[Stream], rates: Rates, now_ns: int) -> list[Figure
     for place, stream in enumerate(streams):
         topics = stream.topics()
         for told in stream.statistics():
-            rate = rates.look(place, told.channel, told.frames, now_ns)
             own = [topic for topic in topics if topic.channel == told.channel]
             rows += [
-                _row(stream.exchange, told, topic, rate, now_ns)
+                _row(stream.exchange, told, topic, rates.look(place, topic, now_ns), now_ns)
                 for topic in own or [Topic(None, told.channel)]
             ]
     return rows
@@ -81,6 +82,7 @@ def _row(
         state=topic.state if told.state == "connected" else told.state,
         age_s=round((now_ns - topic.last_ns) / 1e9, 3) if topic.last_ns else None,
         rate=None if rate is None else round(rate, 1),
+        updates=topic.updates,
         frames=told.frames,
         gaps=told.gaps,
         reconnects=told.reconnects,

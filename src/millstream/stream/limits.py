@@ -1,4 +1,4 @@
-"""What a venue allows one host to do: connects in a window, messages a second. Pure.
+"""What a venue allows one address to do: connects in a window, messages a second. Pure.
 
 All streams of a process that talk to one host share its allowance: `Limits` holds them by host.
 It says how long to wait; whoever asks does the waiting.
@@ -23,6 +23,7 @@ class HostLimits(msgspec.Struct, frozen=True):
 
     connects: Rate | None = None  # of one address, all streams together
     messages: Rate | None = None  # that we send on one connection
+    messages_in_all: Rate | None = None  # that we send to one address, all streams together
     subscriptions: int = 0  # on one connection
 
 
@@ -46,17 +47,25 @@ class Allowance:
 
 
 class Limits:
-    """The connects of each host, for all streams that are given this object."""
+    """The connects and messages of each host, for all streams that are given this object."""
 
     def __init__(self) -> None:
         self._connects: dict[str, Allowance] = {}
+        self._messages: dict[str, Allowance] = {}
 
     def connect(self, host: str, limits: HostLimits, now_ns: int) -> float:
         """Seconds to wait before the next connection to this host may be opened."""
-        if limits.connects is None:
-            return 0.0
-        allowance = self._connects.setdefault(host, Allowance(limits.connects))
-        return allowance.take(now_ns)
+        return _take(self._connects, host, limits.connects, now_ns)
+
+    def message(self, host: str, limits: HostLimits, now_ns: int) -> float:
+        """Seconds to wait before the next message to this host may be sent."""
+        return _take(self._messages, host, limits.messages_in_all, now_ns)
+
+
+def _take(allowances: dict[str, Allowance], host: str, rate: Rate | None, now_ns: int) -> float:
+    if rate is None:
+        return 0.0
+    return allowances.setdefault(host, Allowance(rate)).take(now_ns)
 
 
 SHARED = Limits()  # what streams of one process use unless they are given another

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from millstream.stream import websocket
 from millstream.stream.limits import Allowance, HostLimits, Limits
+from millstream.stream.outbox import Outbox
 from millstream.stream.settings import StreamSettings
 from millstream.stream.talk import Keepalive, Prepare, Talk, encoded
 from millstream.stream.websocket import Connection, OnFrame
@@ -45,6 +46,7 @@ class Link:
         self._connection: Connection | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._why = ""  # why we hung up
+        self._place = ""  # the host and its port
         self.began_ns = 0
         self.heard_ns = 0  # when the keepalive was answered last
 
@@ -52,8 +54,8 @@ class Link:
         """Connect, log in, subscribe; frames go to `receive`. Raises StreamError."""
         plan, settings = self._plan, self._settings
         host = plan.host if isinstance(plan.host, str) else await plan.host()
-        place = urlsplit(host).netloc
-        await asyncio.sleep(self._limits.connect(place, self._allowed, time.monotonic_ns()))
+        self._place = urlsplit(host).netloc
+        await asyncio.sleep(self._limits.connect(self._place, self._allowed, time.monotonic_ns()))
         talk = Talk() if plan.prepare is not None else None
         receive = self._answers_eaten(receive)
         self._connection = connection = await websocket.connect(
@@ -64,11 +66,12 @@ class Link:
             ping_reply_s=settings.ping_reply_s,
             max_frame_bytes=settings.max_frame_bytes,
         )
+        outbox = Outbox(connection, self._wait_s, asyncio.get_running_loop().call_later)
         self.began_ns = time.time_ns()
         if paused:
             connection.pause_reading()
         if talk is not None and plan.prepare is not None:
-            talk.open(connection)
+            talk.open(connection, outbox)
             ended = asyncio.ensure_future(connection.ended())
             ended.add_done_callback(lambda _: talk.ended())
             try:
@@ -77,7 +80,7 @@ class Link:
                 ended.cancel()
             talk.pass_on(receive)
             connection.give_to(receive)
-        await self._send(connection, await plan.subscribe() if plan.subscribe is not None else None)
+        await self._send(outbox, await plan.subscribe() if plan.subscribe is not None else None)
         if plan.keepalive is not None:
             self._keeper = asyncio.create_task(self._keep(connection, plan.keepalive))
 
@@ -114,16 +117,20 @@ class Link:
         if self._connection is not None:
             self._connection.resume_reading()
 
-    async def _send(self, connection: Connection, message: Message) -> None:
+    async def _send(self, outbox: Outbox, message: Message) -> None:
         if message is None:
             return
         messages = [message] if isinstance(message, (str, bytes, dict)) else message
         for number, one in enumerate(messages):
             if number:
                 await asyncio.sleep(self._settings.message_pause_s)
-            if self._messages is not None:
-                await asyncio.sleep(self._messages.take(time.monotonic_ns()))
-            connection.send(encoded(one))
+            await asyncio.sleep(outbox.put(encoded(one)))
+
+    def _wait_s(self) -> float:
+        """Until the next message may be sent: on this connection, and to this host."""
+        now_ns = time.monotonic_ns()
+        own_s = self._messages.take(now_ns) if self._messages is not None else 0.0
+        return max(own_s, self._limits.message(self._place, self._allowed, now_ns))
 
     def _answers_eaten(self, receive: OnFrame) -> OnFrame:
         keepalive = self._plan.keepalive

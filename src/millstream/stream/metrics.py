@@ -23,6 +23,7 @@ COUNTERS: Final[dict[str, tuple[str, str]]] = {
     "millstream_dropped": ("dropped", "Events that an observer's queue did not take."),
 }
 LIVE: Final = "millstream_subscription_live"  # 1: its data comes
+UPDATES: Final = "millstream_subscription_updates"
 AGE: Final = "millstream_subscription_age_seconds"
 
 
@@ -33,7 +34,7 @@ class StreamCollector(Collector):
         self._streams = streams
 
     def collect(self) -> Iterator[Metric]:
-        """Counters of each connection, state and age of each subscription."""
+        """Counters of each connection; state, age and updates of each subscription."""
         rows = figures(self._streams, Rates(), time.time_ns())
         # A channel's pairs share a connection and its numbers: one row of each is enough.
         connections = {(row.exchange, row.channel): row for row in rows}
@@ -45,13 +46,16 @@ class StreamCollector(Collector):
         names = ["exchange", "channel", "pair"]
         live = GaugeMetricFamily(LIVE, "1: data comes; 0: it does not.", labels=names)
         age = GaugeMetricFamily(AGE, "Seconds since the last data.", labels=names)
+        updates = CounterMetricFamily(UPDATES, "How often its data came.", labels=names)
         for row in rows:
             labels = (row.exchange, row.channel, row.pair)
             live.add_metric(labels, float(row.state == "live"))
+            updates.add_metric(labels, row.updates)
             if row.age_s is not None:
                 age.add_metric(labels, row.age_s)
         yield live
         yield age
+        yield updates
 
 
 def serve_metrics(streams: Sequence[Stream], port: int) -> int:

@@ -61,6 +61,7 @@ class Plain:
     def frame(self, raw: bytes, received_ns: int) -> None:
         """Note the time and hand on."""
         self._topic.last_ns = received_ns
+        self._topic.updates += 1
         self._receive(raw, received_ns)
 
     def topics(self) -> Sequence[Topic]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from millstream.errors import LoginRefused, StreamError
+from millstream.stream.outbox import Outbox
 from millstream.stream.websocket import Connection, OnFrame
 
 __all__ = ["Keepalive", "LoginRefused", "Prepare", "Talk"]
@@ -34,6 +35,7 @@ class Talk:
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
+        self._outbox: Outbox | None = None
         self._frames: deque[tuple[bytes, int]] = deque()
         self._came = asyncio.Event()
         self._ended = False
@@ -43,9 +45,9 @@ class Talk:
         self._frames.append((raw, received_ns))
         self._came.set()
 
-    def open(self, connection: Connection) -> None:
-        """Over this connection the talk goes."""
-        self._connection = connection
+    def open(self, connection: Connection, outbox: Outbox) -> None:
+        """Over this connection the talk goes, as fast as its outbox lets it."""
+        self._connection, self._outbox = connection, outbox
 
     def ended(self) -> None:
         """The connection ended: nobody answers any more."""
@@ -59,8 +61,8 @@ class Talk:
 
     def send(self, message: dict[str, Any] | str | bytes) -> None:
         """Send one message; a dict as JSON."""
-        assert self._connection is not None
-        self._connection.send(encoded(message))
+        assert self._outbox is not None
+        self._outbox.put(encoded(message))
 
     async def receive(self, wanted: Callable[[bytes], bool], timeout_s: float = 10.0) -> bytes:
         """The first frame that `wanted` says yes to; raises StreamError when none comes in time."""

@@ -10,7 +10,7 @@ __all__ = ["Topic"]
 class Topic:
     """Whether a subscription was acknowledged, when its data last came, why it was refused.
 
-    Slotted and mutable: `last_ns` is set with every frame.
+    Slotted and mutable: `last_ns` and `updates` are set with every frame.
 
     state      when
     refused    the venue said no
@@ -20,7 +20,7 @@ class Topic:
     stale      data came, and then none for too long
     """
 
-    __slots__ = ("acknowledged", "channel", "last_ns", "pair", "refused", "stale")
+    __slots__ = ("acknowledged", "channel", "last_ns", "pair", "refused", "stale", "updates")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Topic:
         self.acknowledged = acknowledged
         self.last_ns = last_ns  # received time of the last data; 0: none since the restart
         self.refused = refused  # the venue's reason; "": it did not refuse
+        self.updates = 0  # how often its data came, on all connections
         self.stale = False  # set by whoever watches the age of data
 
     def restart(self) -> None:

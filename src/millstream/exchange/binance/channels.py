@@ -67,6 +67,7 @@ def ticker_handler(
         elif not spot:
             raise OtherMarket(Channel.TICKER)
         topic.last_ns = received_ns
+        topic.updates += 1
         counts.tickers += 1
         return [Ticker(received_ns, exchange, pair, exchange_ns, data.b, data.B, data.a, data.A)]
 
@@ -93,6 +94,7 @@ def trade_handler(
                 raise OtherMarket(Channel.TRADE)
             of_the_market = data.X == "MARKET"
         topic.last_ns = received_ns
+        topic.updates += 1
         number = data.t
         events: list[Event] = []
         if number != expected and expected >= 0:
@@ -146,6 +148,7 @@ def depth_handler(topic: Topic, book: PairBook, exchange: Exchange) -> Handler:
         if diff.u < diff.U:
             raise WrongFrame("the last update id is below the first")
         topic.last_ns = received_ns
+        topic.updates += 1
         return book.update(diff, received_ns)
 
     return handle
@@ -167,6 +170,7 @@ def kline_handler(
         if k.t > k.T or k.l > k.h:
             raise WrongFrame("the candle ends before it begins, or its low is above its high")
         topic.last_ns = received_ns
+        topic.updates += 1
         counts.candles += 1
         return [
             Candle(

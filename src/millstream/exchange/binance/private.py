@@ -212,6 +212,7 @@ class PrivateDecoder:
         handler = self._handlers.get(seen.e)
         if handler is not None:
             self._topic.last_ns = received_ns
+            self._topic.updates += 1
             return handler(raw, received_ns)
         self._counts.ignore(OF_NO_USE if seen.e is not None else ACKNOWLEDGEMENT)
         return []

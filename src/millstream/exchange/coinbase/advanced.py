@@ -53,6 +53,7 @@ def ticker_handler(
                 bid, ask = tick.best_bid, tick.best_ask
                 for pair, topic in pairs.get(tick.product_id, ()):
                     topic.last_ns = received_ns
+                    topic.updates += 1
                     if bid and ask:
                         told += 1
                         bid_volume, ask_volume = tick.best_bid_quantity, tick.best_ask_quantity
@@ -158,6 +159,7 @@ def candle_handler(
         for product, some in bars.items():
             for candles in pairs.get(product, ()):
                 candles.topic.last_ns = received_ns
+                candles.topic.updates += 1
                 events += candles.take(some, exchange_ns, received_ns)
         line.expected = number + 1
         told = counts.candles - before
@@ -187,6 +189,7 @@ def user_handler(
         line.expected = number + 1
         for topic in topics:
             topic.last_ns = received_ns
+            topic.updates += 1
         counts.own(own)
         return events + own
 

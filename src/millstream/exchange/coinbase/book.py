@@ -102,6 +102,7 @@ class PairBook:
         if book.crossed:
             return [self._crossed(update_id, received_ns)]
         self._topic.last_ns = received_ns
+        self._topic.updates += 1
         handover = self._handover
         if handover.not_before_ns and handover.is_old(exchange_ns):
             return []

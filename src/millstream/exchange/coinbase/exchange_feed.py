@@ -47,6 +47,7 @@ def ticker_handler(
         pair, topic = pairs[product]
         exchange_ns = nanoseconds(tick.time) if tick.time else 0
         topic.last_ns = received_ns
+        topic.updates += 1
         if number <= told.get(last[product], -1):
             counts.ignore("a ticker seen before")
             return []

@@ -36,6 +36,7 @@ class PairTrades:
     ) -> None:
         """Add the events of one trade; `side` is the taker's."""
         self.topic.last_ns = received_ns
+        self.topic.updates += 1
         expected = self.expected
         if number != expected and expected >= 0:
             if expected - FAR_BACK < number < expected:

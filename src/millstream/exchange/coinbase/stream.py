@@ -50,7 +50,7 @@ class CoinbaseStream(VenueStream):
     """
 
     # Per address: both feeds say the same.
-    allowed = HostLimits(connects=Rate(8, 1.0), messages=Rate(8, 1.0))
+    allowed = HostLimits(connects=Rate(8, 1.0), messages_in_all=Rate(8, 1.0))
     settings_type = CoinbaseSettings
     venue_settings: CoinbaseSettings
 

@@ -191,6 +191,7 @@ class IBDecoder:
         topic.acknowledged = True
         topic.refused = ""
         topic.last_ns = now_ns
+        topic.updates += 1
         return events
 
     def _unread(self, fields: list[bytes], now_ns: int) -> list[Event]:
@@ -237,6 +238,7 @@ class IBDecoder:
             for account, topic in self._accounts:
                 events += method(account, fields, now_ns)
                 topic.last_ns = now_ns
+                topic.updates += 1
             return events
 
         return handle

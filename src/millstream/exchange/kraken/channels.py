@@ -45,6 +45,7 @@ def ticker_handler(served: Served, counts: FrameCounts) -> Handler:
             pair, topic = found
             bid, ask = quote.bid, quote.ask
             topic.last_ns = received_ns
+            topic.updates += 1
             if not bid or not ask:
                 continue
             told_ns = nanoseconds(quote.timestamp)
@@ -73,6 +74,7 @@ def trade_handler(pairs: Served, counts: FrameCounts) -> Handler:
             if trades is not None:
                 told = trades.take(deal, nanoseconds(deal.timestamp), received_ns)
                 trades.topic.last_ns = received_ns
+                trades.topic.updates += 1
                 if not told:
                     counts.ignore("a trade seen before")
                 return told
@@ -87,6 +89,7 @@ def trade_handler(pairs: Served, counts: FrameCounts) -> Handler:
             trades = served.get(deal.symbol)
             if trades is not None:
                 trades.topic.last_ns = received_ns
+                trades.topic.updates += 1
                 events += trades.take(deal, exchange_ns, received_ns)
         told = counts.trades - before
         if told:
@@ -122,6 +125,7 @@ def candle_handler(pairs: Served, counts: FrameCounts, interval: str) -> Handler
             candles = served.get(symbol)
             if candles is not None:
                 candles.topic.last_ns = received_ns
+                candles.topic.updates += 1
                 events += candles.take(bars, told_ns, received_ns)
         if events:
             counts.further += len(events) - 1
@@ -139,6 +143,7 @@ def execution_handler(account: Account, topics: Sequence[Topic], counts: FrameCo
         events = account.frame(_executions(raw), received_ns)
         for topic in topics:
             topic.last_ns = received_ns
+            topic.updates += 1
         counts.own(events)
         return events
 

@@ -176,6 +176,7 @@ class KrakenDecoder:
             if book is None:
                 continue
             book.topic.last_ns = received_ns
+            book.topic.updates += 1
             take = book.snapshot if frame.type == "snapshot" else book.update
             events += take(depth, received_ns)
         told = counts.books - before

@@ -24,6 +24,7 @@ from millstream.exchange.live import VenueSettings
 from millstream.model import Channel, CurrencyPair
 from millstream.stream import rest
 from millstream.stream.base import Message
+from millstream.stream.limits import HostLimits, Rate
 from millstream.stream.talk import Talk
 
 _token_answer = msgspec.json.Decoder(wire.TokenAnswer).decode
@@ -44,6 +45,7 @@ class KrakenSettings(VenueSettings, frozen=True, kw_only=True):
 class KrakenStream(HealingStream):
     """Tickers, trades, books, candles, own orders and own trades of Kraken spot."""
 
+    allowed = HostLimits(connects=Rate(150, 600.0))
     settings_type = KrakenSettings
     venue_settings: KrakenSettings
 

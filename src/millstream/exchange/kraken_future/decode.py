@@ -198,6 +198,7 @@ class KrakenFutureDecoder:
                 return []
             pair, topic = found
             topic.last_ns = received_ns
+            topic.updates += 1
             bid, ask, bid_size, ask_size = told.bid, told.ask, told.bid_size, told.ask_size
             if not bid or not ask or bid_size is None or ask_size is None:
                 counts.ignore("a market without a bid and an ask")
@@ -225,6 +226,7 @@ class KrakenFutureDecoder:
             counts.ignore(_NOT_SUBSCRIBED)
             return []
         trades.topic.last_ns = received_ns
+        trades.topic.updates += 1
         before = counts.trades
         events = [event for one in told for event in trades.take(one, received_ns)]
         new = counts.trades - before
@@ -241,6 +243,7 @@ class KrakenFutureDecoder:
             self._counts.ignore(_NOT_SUBSCRIBED)
             return []
         book.topic.last_ns = received_ns
+        book.topic.updates += 1
         return book.snapshot(told, received_ns)
 
     def _level_handler(self) -> Handler:
@@ -253,6 +256,7 @@ class KrakenFutureDecoder:
                 counts.ignore(_NOT_SUBSCRIBED)
                 return []
             book.topic.last_ns = received_ns
+            book.topic.updates += 1
             return book.level(told, received_ns)
 
         return handle
@@ -275,6 +279,7 @@ class KrakenFutureDecoder:
     def _own(self, events: list[Event], received_ns: int) -> list[Event]:
         for topic in self._own_topics:
             topic.last_ns = received_ns
+            topic.updates += 1
         self._counts.own(events)
         return events
 

@@ -23,6 +23,7 @@ from millstream.exchange.live import VenueSettings
 from millstream.model import Channel, CurrencyPair
 from millstream.stream import rest
 from millstream.stream.base import Message
+from millstream.stream.limits import HostLimits, Rate
 from millstream.stream.talk import Keepalive, Talk
 
 _challenge = msgspec.json.Decoder(wire.Challenge).decode
@@ -44,6 +45,7 @@ class KrakenFutureSettings(VenueSettings, frozen=True, kw_only=True):
 class KrakenFutureStream(HealingStream):
     """Tickers, trades, books, own orders and own trades of Kraken's perpetual futures."""
 
+    allowed = HostLimits(messages_in_all=Rate(100, 1.0))  # what is more is lost, says the venue
     settings_type = KrakenFutureSettings
     venue_settings: KrakenFutureSettings
 

@@ -42,6 +42,7 @@ def ticker_handler(exchange: Exchange, topic: Topic, units: Units, counts: Frame
     def handle(raw: bytes, received_ns: int) -> list[Event]:
         data = _tickers(raw).data
         topic.last_ns = received_ns
+        topic.updates += 1
         counts.tickers += len(data)
         counts.further += len(data) - 1
         if plain:
@@ -89,6 +90,7 @@ def trade_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameC
         nonlocal last, newest
         data = _trades(raw).data
         topic.last_ns = received_ns
+        topic.updates += 1
         events: list[Event] = []
         trades = 0
         for t in data:
@@ -141,6 +143,7 @@ def book_handler(topic: Topic, book: PairBook, whole: bool, counts: FrameCounts)
     def handle(raw: bytes, received_ns: int) -> list[Event]:
         frame = _books(raw)
         topic.last_ns = received_ns
+        topic.updates += 1
         events: list[Event] = []
         for at, depth in enumerate(frame.data):
             is_whole = whole or frame.action == "snapshot" or depth.prevSeqId == -1
@@ -172,6 +175,7 @@ def candle_handler(exchange: Exchange, topic: Topic, interval: str, counts: Fram
             if c.l > c.h:
                 raise WrongFrame("the candle's low is above its high")
         topic.last_ns = received_ns
+        topic.updates += 1
         counts.candles += len(data)
         counts.further += len(data) - 1
         return [

@@ -255,6 +255,7 @@ class MarketDecoder:
         assert self._private is not None
         events = self.account.orders(_orders(raw).data, received_ns)
         self._private.last_ns = received_ns
+        self._private.updates += 1
         self._counts.own(events)
         return events
 

@@ -49,7 +49,8 @@ class OkxStream(VenueStream):
     States wss://wsus.okx.com:8443, and keys work only where their account is.
     """
 
-    allowed = HostLimits(connects=Rate(3, 1.0))
+    # Per address, and per connection: subscriptions, their ends and logins of one hour.
+    allowed = HostLimits(connects=Rate(3, 1.0), messages=Rate(480, 3_600.0))
     settings_type = OkxSettings
     venue_settings: OkxSettings
 
