@@ -195,7 +195,7 @@ def same(held, produced, exact):
         np.testing.assert_allclose(got, want, rtol=0, atol=tolerance, err_msg=name)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data(), st.booleans())
 def test_whatever_happens_on_the_way_both_ends_hold_the_same_at_the_end(data, fast):
     wire = Wire(fast)
@@ -216,7 +216,7 @@ def test_whatever_happens_on_the_way_both_ends_hold_the_same_at_the_end(data, fa
             columns[name] = data.draw(st.sampled_from([1.5, float("nan"), -0.25]))
         if produced is None or what == "anew":
             first = data.draw(st.integers(0, 50))
-            end = first + data.draw(st.sampled_from([1, 30, 120, 2_000]))
+            end = first + data.draw(st.sampled_from([1, 30, 120, 1_600]))
             rows, replace = frame(first, end, **columns), True
             produced = rows
         else:

@@ -77,6 +77,11 @@ class Schema:
                 blocks.append(Block(kind, dtype, columns))
         self.blocks: tuple[Block, ...] = tuple(blocks)
         self.objects = tuple(p for p, kind in enumerate(kinds) if kind in OBJECT_KINDS)
+        self._places = {
+            position: (number, row)
+            for number, block in enumerate(blocks)
+            for row, position in enumerate(block.columns)
+        }
         self.date_block, self.date_row, self.date_unit_ns = self._find_date()
 
     def _find_date(self) -> tuple[int, int, int]:
@@ -87,17 +92,11 @@ class Schema:
         time = _TIME.fullmatch(self.kinds[position])
         if time is None or time[1] != "datetime64":
             return -1, 0, 0
-        for number, block in enumerate(self.blocks):
-            if position in block.columns:
-                return number, block.columns.index(position), _UNIT_NS[time[2]]
-        raise AssertionError("every time column is in a block")
+        return *self.place(position), _UNIT_NS[time[2]]
 
     def place(self, position: int) -> tuple[int, int]:
         """(block, row in it) of a fixed-width column."""
-        for number, block in enumerate(self.blocks):
-            if position in block.columns:
-                return number, block.columns.index(position)
-        raise KeyError(position)
+        return self._places[position]
 
 
 @lru_cache(maxsize=256)
@@ -138,6 +137,7 @@ def common_kind(one: str, other: str, missing: bool) -> str:
     return ANY
 
 
+@lru_cache(maxsize=256)
 def unit_ns(kind: str) -> int:
     """Nanoseconds of one unit of a time kind; 0: it is no time."""
     time = _TIME.fullmatch(kind)

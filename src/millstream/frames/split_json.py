@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -23,12 +24,14 @@ from millstream.frames.schema import ANY, DATE, MAX_COLUMNS, NAT, TEXT, Schema, 
 PANDAS_IS_FASTER_FROM: Final = 64  # rows
 _NS_PER_MS: Final = 1_000_000
 _SECONDS_BELOW: Final = 10**11  # a smaller date counts seconds, not ms
+_WHOLE_BELOW: Final = 2**53
 _DIGITS: Final = 10**10
+_quoted: Final = json.encoder.encode_basestring_ascii
 
 
 def encode_split(rows: Rows, first_label: int) -> str:
     """Rows as text; their labels count up from `first_label`."""
-    names = ",".join(_text(name) for name in rows.schema.names)
+    names = _names(rows.schema.names)
     if rows.count >= PANDAS_IS_FASTER_FROM and not rows.schema.objects:
         return _by_pandas(rows, first_label)
     columns = [_column(rows, position) for position in range(len(rows.schema.names))]
@@ -99,8 +102,13 @@ def _number(value: float) -> str:
     return f"{sign}{whole}.{digits:010d}".rstrip("0")
 
 
+@lru_cache(maxsize=64)
+def _names(names: tuple[str, ...]) -> str:
+    return ",".join(map(_text, names))
+
+
 def _text(value: str) -> str:
-    return json.dumps(value).replace("/", "\\/")
+    return _quoted(value).replace("/", "\\/")
 
 
 def _value(value: Any) -> str:
@@ -144,6 +152,10 @@ def decode_split(text: str | bytes, like: Schema | None = None) -> Rows:
         raise BadMessage(f"a frame of {width} columns and {len(data)} rows is too big")
     if any(not isinstance(row, list) or len(row) != width for row in data):
         raise BadMessage(f"a frame with a row that has not {width} values")
+    if like is not None and len(data) == 1 and tuple(names) == like.names:
+        row = _one_row(data[0], like)
+        if row is not None:
+            return row
     names = _once([str(name) for name in names])
     kinds: list[str] = []
     columns: list[Any] = []
@@ -160,8 +172,41 @@ def decode_split(text: str | bytes, like: Schema | None = None) -> Rows:
     return Rows(described, len(data), blocks, [columns[p] for p in described.objects])
 
 
+_ONE_ROW: Final[
+    dict[str, set[type]]
+] = {  # kinds, and the types of JSON that say nothing else than them
+    "float64": {float, int, type(None)},
+    "int64": {int},
+    "bool": {bool},
+    "datetime64[ms, UTC]": {int},
+}
+
+
+def _one_row(row: list[Any], like: Schema) -> Rows | None:
+    """One row of columns that are known, as a tick brings it; None: it needs a closer look."""
+    blocks = []
+    for block in like.blocks:
+        values = [row[position] for position in block.columns]
+        types = _ONE_ROW.get(block.kind)
+        if types is None or not types.issuperset(map(type, values)):
+            return None
+        if block.kind == "int64" and not all(NAT < value < _WHOLE_BELOW for value in values):
+            return None
+        if block.kind == "float64" and NAT in values:
+            return None
+        if block.kind.startswith("date") and not _SECONDS_BELOW <= values[0] < _WHOLE_BELOW:
+            return None
+        blocks.append(np.array(values, block.dtype).reshape(-1, 1))
+    for position in like.objects:
+        if like.kinds[position] == TEXT and type(row[position]) not in (str, type(None)):
+            return None
+    return Rows(like, 1, blocks, [[row[position]] for position in like.objects])
+
+
 def _once(names: list[str]) -> list[str]:
     """Names that come twice get a number, as pandas gives them."""
+    if len(set(names)) == len(names):
+        return names
     seen: dict[str, int] = {}
     told = []
     for name in names:
@@ -219,8 +264,12 @@ def instant_ns(value: Any) -> int:
     Text without a zone is UTC. Raises BadMessage.
     """
     try:
+        if type(value) is str and len(value) in (25, 32) and value.endswith("+00:00"):
+            return int(np.datetime64(value[:-6], "ns").astype(np.int64))  # as freqtrade writes it
         if isinstance(value, str) and not value.lstrip("-").replace(".", "", 1).isdigit():
-            moment = pd.Timestamp(value)
+            moment: Any = pd.Timestamp(value)
+            if moment is pd.NaT:  # of an empty text, "NaT" and the like
+                raise ValueError("no moment")
             moment = moment.tz_localize("UTC") if moment.tzinfo is None else moment
             return int(moment.as_unit("ns").value)
         if isinstance(value, bool) or value is None:

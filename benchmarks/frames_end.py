@@ -1,0 +1,174 @@
+"""One end of our shared frames, in a process of its own: the same words as rivals/freqtrade_frames.
+
+python -m benchmarks.frames_end producer PORT PAIRS COLUMNS
+python -m benchmarks.frames_end consumer PORT PAIRS fast|text [CONSUMERS]
+python -m benchmarks.frames_end sink PORT PAIRS [CONSUMERS]    # reads text frames, holds nothing
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import picows
+
+from benchmarks.rivals.frames_made import HISTORY, frame, pairs
+from millstream.frames.client import FrameClient
+from millstream.frames.freqtrade_wire import PATH
+from millstream.frames.held import HeldFrames
+from millstream.frames.server import FrameServer
+from millstream.frames.settings import ApiServerSection, ConsumerSection, ProducerEntry
+from millstream.model.events import Event
+from millstream.model.frames import FrameUpdate, PublishWhitelist
+from millstream.strategy.published import Published
+
+TOKEN = "token-of-the-benchmark"
+
+
+class Producer:
+    """A bot that has analyzed one more candle whenever it is told so: the whole table is compared
+    with what was told before, as a strategy's robot does.
+    """
+
+    def __init__(self, port: str, count: str, columns: str) -> None:
+        section = ApiServerSection(enabled=True, listen_port=int(port), ws_token=TOKEN)
+        self._server = FrameServer(section)
+        self._pairs, self._columns, self._end = pairs(int(count)), int(columns), HISTORY
+        self._published = Published("5m", "spot", HISTORY)
+
+    async def start(self) -> None:
+        await self._server.start()
+        self._server.publish(PublishWhitelist(tuple(self._pairs)))
+        held = frame(self._columns, 0, HISTORY)
+        for name in self._pairs:
+            self._server.publish(self._published.update(name, held, time.time_ns()))
+
+    def _next(self) -> Any:
+        self._end += 1
+        return frame(self._columns, self._end - HISTORY, self._end)
+
+    async def burst(self) -> int:
+        table = self._next()
+        began_ns = time.time_ns()
+        for name in self._pairs:
+            self._server.publish(self._published.update(name, table, time.time_ns()))
+        return began_ns
+
+    async def figures(self) -> dict[str, float]:
+        """What the slowest follower has waiting, and MiB of memory."""
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        every = self._server.figures()
+        return {
+            "followers": len(every),
+            "queued": max((one.queued for one in every), default=0),
+            "conflated": sum(one.conflated for one in every),
+            "mib": pages * 4 / 1024,
+        }
+
+    async def pulse(self, count: int) -> list[int]:
+        sent_ns = []
+        for _ in range(count):
+            table = self._next()
+            await asyncio.sleep(0.05 + random.random() * 0.1)
+            sent_ns.append(time.time_ns())
+            self._server.publish(self._published.update(self._pairs[0], table, time.time_ns()))
+        return sent_ns
+
+
+class Consumer:
+    """Bots that follow; each update is held a second time, as a robot holds it."""
+
+    def __init__(self, port: str, count: str, wire: str, consumers: str = "1") -> None:
+        entry = ProducerEntry(
+            name="default", host="127.0.0.1", port=int(port), ws_token=TOKEN, fast=wire == "fast"
+        )
+        section = ConsumerSection(enabled=True, producers=[entry], initial_candle_limit=HISTORY)
+        self._count, self._seen_ns = int(count) * int(consumers), list[int]()
+        self._clients = [self._client(section) for _ in range(int(consumers))]
+
+    def _client(self, section: ConsumerSection) -> FrameClient:
+        held = HeldFrames()
+
+        def take(events: Sequence[Event]) -> None:
+            for event in events:
+                if type(event) is FrameUpdate:
+                    assert held.apply(event).ok
+                    self._seen_ns.append(time.time_ns())
+
+        return FrameClient(section, take)
+
+    async def start(self) -> None:
+        for client in self._clients:
+            await client.start()
+
+    async def seen(self, count: int) -> list[int]:
+        async with asyncio.timeout(120):
+            while len(self._seen_ns) < count:
+                await asyncio.sleep(0.02)
+        seen, self._seen_ns = self._seen_ns, []
+        return seen
+
+    async def ready(self) -> None:
+        await self.seen(self._count)
+
+
+class Sink:
+    """Connections that read a producer's text frames and hold nothing: what the producer costs."""
+
+    def __init__(self, port: str, count: str, consumers: str = "1") -> None:
+        self._url = f"ws://127.0.0.1:{port}{PATH}?token={TOKEN}"
+        self._consumers, self._seen_ns = int(consumers), list[int]()
+        self._transports: list[Any] = []
+
+    async def start(self) -> None:
+        for _ in range(self._consumers):
+            transport, _ = await picows.ws_connect(lambda: _Reads(self._seen_ns), self._url)
+            transport.send(picows.WSMsgType.TEXT, b'{"type":"subscribe","data":["analyzed_df"]}')
+            self._transports.append(transport)
+
+    seen = Consumer.seen
+
+    async def ready(self) -> None:
+        await asyncio.sleep(1)  # a subscription has no answer
+
+
+class Stopped(Sink):
+    """A connection that subscribes, and reads nothing from then on."""
+
+    async def start(self) -> None:
+        await super().start()
+        for transport in self._transports:
+            transport.underlying_transport.pause_reading()
+
+
+class _Reads(picows.WSListener):
+    def __init__(self, seen_ns: list[int]) -> None:
+        self._seen_ns = seen_ns
+
+    def on_ws_frame(self, transport: Any, frame: Any) -> None:
+        if frame.msg_type == picows.WSMsgType.TEXT:
+            self._seen_ns.append(time.time_ns())
+
+
+async def main() -> None:
+    role, *arguments = sys.argv[1:]
+    end: Any = {"producer": Producer, "consumer": Consumer, "sink": Sink, "stopped": Stopped}[role](
+        *arguments
+    )
+    await end.start()
+    print(json.dumps({"name": "millstream"}), flush=True)
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        do, *words = json.loads(line)
+        answer = time.process_time() * 1e3 if do == "cpu" else await getattr(end, do)(*words)
+        print(json.dumps({"answer": answer}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
