@@ -35,10 +35,9 @@ def strategies(page):
 
 def run_both(tmp_path, page, candles):
     producer, consumer = (
-        Run(write(tmp_path, text, f"{name}_{page}.py".lower()), name, producers=(name,))
+        Run(write(tmp_path, text, f"{name}_{page}.py".lower()), name, producers=("default",))
         for name, text in strategies(page)
     )
-    consumer.values["producers"] = ("default",)
     told, held = 0, HeldFrames()
     for run in (producer, consumer):
         run.history(candles[:150])

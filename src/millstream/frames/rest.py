@@ -47,6 +47,7 @@ class Rest:
             Route(f"{PREFIX}/whitelist", self._guarded(self._whitelist)),
             Route(f"{PREFIX}/pair_candles", self._guarded(self._pair_candles)),
             Route(f"{PREFIX}/health", self._guarded(self._health)),
+            Route(f"{PREFIX}/followers", self._guarded(self._followers, full=True)),
         ]
 
     def _guarded(self, answer: Answer, full: bool = False) -> Answer:
@@ -139,6 +140,20 @@ class Rest:
                 "followers": len(self._producer.followers),
             }
         )
+
+    async def _followers(self, request: Request) -> Response:
+        """Ours: who follows, and what there is to follow."""
+        frames = [
+            {
+                "pair": pair, "timeframe": timeframe, "candle_type": candle_type,
+                "rows": len(frame), "sequence": frame.sequence, "analyzed_ns": frame.analyzed_ns,
+            }
+            for (pair, timeframe, candle_type), frame in self._producer.frames.items()
+        ]  # fmt: skip
+        followers = sorted(
+            (follower.figures for follower in self._producer.followers), key=lambda one: one.name
+        )
+        return _json({"followers": followers, "frames": frames})
 
 
 def _address(request: Request) -> str:
