@@ -18,6 +18,7 @@ class Tongue(ABC):
     """One venue's words, for market data: messages in, frames out."""
 
     exchange: ClassVar[str]
+    label: ClassVar[str] = ""  # where an exchange has several tongues
     quote: ClassVar[str] = "USDT"
     candles: ClassVar[bool] = True
     numbered_books: ClassVar[bool] = True  # a lost frame shows by a number
