@@ -24,6 +24,7 @@ NAMES = (
     "analyze_a_journal",
     "journal_append",
     "frames_between_bots",
+    "order_store_mongo",
     "import_time",
 )
 

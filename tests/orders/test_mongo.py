@@ -216,7 +216,7 @@ class TestReadable:
             store.insert([order("a1"), order("a2")])
             assert store.wait_until_readable(10)
             monkeypatch.setattr(
-                "millstream.orders.mongo.projection.Projector._wrote", lambda self, changes: False
+                "millstream.orders.mongo.projection.Projector._wrote", lambda self, write: False
             )
             store.apply([filled("a1", volume="1"), report("a2")], 2)
             store.insert([order("a3")])

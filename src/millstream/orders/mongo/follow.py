@@ -85,8 +85,10 @@ class MongoFollower:
 
     @property
     def revision(self) -> int:
-        """The number of the latest change; 0 in an empty store."""
-        return max(self._read(lambda: latest_revision(self._database)), self._tail.revision)
+        """The number of the latest change; 0 in an empty store. Asks the servers."""
+        if self._read(lambda: latest_revision(self._database)) > self._tail.revision:
+            self._read(self._read_again)  # before the change stream has told it
+        return self._tail.revision
 
     def get(self, order_id: str) -> MyOrder | None:
         """The order as it stands, or None."""
@@ -105,12 +107,14 @@ class MongoFollower:
         return self._read(lambda: self._reader.position(robot, exchange, symbol))
 
     def changes(self, after: int, robot: str | None = None, limit: int = 1000) -> list[Change]:
-        """The first `limit` changes with a revision above `after`, ascending."""
+        """The first `limit` changes with a revision above `after`, ascending.
+
+        As far as the change stream has told, or `revision` has found.
+        """
         with self._changed:
             self._check_open()
-            # Only where it has something: what the stream has not told yet is asked for.
-            if self._tail.covers(after) and (found := self._tail.after(after, robot, limit)):
-                return found
+            if self._tail.covers(after):
+                return self._tail.after(after, robot, limit)
         return self._read(lambda: self._reader.changes(after, robot, limit))
 
     def wait(self, after: int, timeout_s: float) -> bool:

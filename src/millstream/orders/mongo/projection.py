@@ -25,20 +25,28 @@ from millstream.orders.mongo.server import Documents, is_passing
 from millstream.orders.rows import text
 from millstream.orders.store import Change
 
-__all__ = ["Projector", "write_projection"]
+__all__ = ["Projector", "write_projection", "write_trades"]
 
 _log = logging.getLogger(__name__)
 _PAUSE_S: Final = 0.1
 _PORTION: Final = 5_000  # changes written at once
+_GATHER_S: Final = 0.2
 _ALREADY: Final = 11_000  # the server's number of "is there already"
 
 
-def write_projection(database: Documents, changes: Sequence[Change], positions: Positions) -> None:
-    """Write what changes brought about; positions: as they were before, are as they are after."""
-    positions.count(changes)
+def write_trades(database: Documents, changes: Sequence[Change]) -> None:
+    """Insert the fills among changes: other programs wait for these."""
     trades = [change for change in changes if isinstance(change, MyTrade)]
-    if trades:  # first: other programs wait for these
+    if trades:
         _write(database["trades"], [InsertOne(trade_document(trade)) for trade in trades])
+
+
+def write_projection(database: Documents, changes: Sequence[Change], positions: Positions) -> None:
+    """Write what changes brought about, when their fills are shown already.
+
+    positions: as they were before the changes; they are as after them when this returns.
+    """
+    positions.count(changes)
     latest: dict[str, MyOrder] = {}
     first: dict[str, int] = {}
     for change in changes:
@@ -47,6 +55,7 @@ def write_projection(database: Documents, changes: Sequence[Change], positions: 
             first.setdefault(change.order_id, change.revision)
     if latest:
         _write(database["orders"], [_show(one, first[name]) for name, one in latest.items()])
+    trades = [change for change in changes if isinstance(change, MyTrade)]
     counted = {(one.robot, one.exchange, one.symbol) for one in trades}
     if counted:
         _write(database["positions"], [_count(key, *positions.at(key)) for key in counted])
@@ -102,6 +111,8 @@ def _write(
 class Projector:
     """The thread; `revision` is how far the readable collections have come.
 
+    Fills are shown at once. The rest is gathered for a moment: written after each change, it would
+    keep the servers' disks from the next one.
     positions: at that revision; counted on here. newer: the first changes above a revision.
     """
 
@@ -118,6 +129,9 @@ class Projector:
         self._newer = newer
         self._due = threading.Condition()
         self._known = revision
+        self._traded = revision  # up to here every fill is shown
+        self._gather_until_s = 0.0
+        self._waiting = 0  # who waits for the collections
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="orders-projection", daemon=True)
         self._thread.start()
@@ -125,13 +139,20 @@ class Projector:
     def tell(self, revision: int) -> None:
         """There are changes up to this revision."""
         with self._due:
+            if self._known == self.revision:
+                self._gather_until_s = time.monotonic() + _GATHER_S
             self._known = revision
             self._due.notify_all()
 
     def wait(self, revision: int, timeout_s: float) -> bool:
         """Block until the collections have reached a revision; False when the time ran out."""
         with self._due:
-            return self._due.wait_for(lambda: self.revision >= revision, timeout_s)
+            self._waiting += 1
+            self._due.notify_all()
+            try:
+                return self._due.wait_for(lambda: self.revision >= revision, timeout_s)
+            finally:
+                self._waiting -= 1
 
     def stop(self, timeout_s: float) -> None:
         """Write what is left, for as long as is given, and end the thread."""
@@ -144,20 +165,47 @@ class Projector:
     def _run(self) -> None:
         while True:
             with self._due:
-                self._due.wait_for(lambda: self._stopping or self._known > self.revision)
+                self._due.wait_for(self._has_work, self._gathering_s())
                 if self._stopping:
                     return
-            changes = self._newer(self.revision, _PORTION)
-            if changes and self._wrote(changes):
-                with self._due:
-                    self.revision = changes[-1].revision
-                    self._due.notify_all()
-            else:
+            if not (self._show_trades() and self._show_the_rest()):
                 time.sleep(_PAUSE_S)
 
-    def _wrote(self, changes: Sequence[Change]) -> bool:
+    def _has_work(self) -> bool:
+        behind = self._known > self.revision
+        return self._stopping or self._known > self._traded or (behind and self._waiting > 0)
+
+    def _gathering_s(self) -> float | None:
+        """How long to gather still; None: there is nothing to show."""
+        if self._known == self.revision:
+            return None
+        return max(0.0, self._gather_until_s - time.monotonic())
+
+    def _show_trades(self) -> bool:
+        changes = self._newer(self._traded, _PORTION)
+        if changes and not self._wrote(lambda: write_trades(self._database, changes)):
+            return False
+        if changes:
+            self._traded = changes[-1].revision
+        return True
+
+    def _show_the_rest(self) -> bool:
+        if not self._waiting and time.monotonic() < self._gather_until_s:
+            return True
+        changes = self._newer(self.revision, min(_PORTION, self._traded - self.revision))
+        if not changes:
+            return True
+        if not self._wrote(lambda: write_projection(self._database, changes, self._positions)):
+            return False
+        with self._due:
+            self.revision = changes[-1].revision
+            self._gather_until_s = time.monotonic() + _GATHER_S
+            self._due.notify_all()
+        return True
+
+    def _wrote(self, write: Callable[[], None]) -> bool:
         try:
-            write_projection(self._database, changes, self._positions)
+            write()
         except PyMongoError as error:
             # Nothing is lost: `changes` has it. The readable collections are late, and say so.
             level = logging.INFO if is_passing(error) else logging.ERROR

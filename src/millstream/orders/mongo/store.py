@@ -27,7 +27,7 @@ from millstream.orders.mongo.address import parse_address
 from millstream.orders.mongo.documents import Document, fill_text, transaction
 from millstream.orders.mongo.lease import Lease
 from millstream.orders.mongo.positions import Positions
-from millstream.orders.mongo.projection import Projector, write_projection
+from millstream.orders.mongo.projection import Projector, write_projection, write_trades
 from millstream.orders.mongo.reading import Reader, projected_revision
 from millstream.orders.mongo.server import connect, explained, is_passing, patiently, prepare
 from millstream.orders.mongo.tail import Tail
@@ -82,6 +82,7 @@ class MongoStore:
         reader = Reader(self._database, lambda: reached, lambda after: [])
         positions = Positions.load(self._database["positions"].find())
         while changes := reader.changes(reached, None, _PORTION):
+            write_trades(self._database, changes)
             write_projection(self._database, changes, positions)
             reached = changes[-1].revision
         self._positions = positions.copy()

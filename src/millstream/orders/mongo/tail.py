@@ -40,7 +40,9 @@ class Tail:
 
     def after(self, after: int, robot: str | None = None, limit: int | None = None) -> list[Change]:
         """The first `limit` changes above `after`, of one robot or of all (None)."""
-        start = len(self._changes) - (self.revision - after)
+        start = max(0, len(self._changes) - (self.revision - after))
+        if after >= self.revision:
+            return []
         if robot is None:
             return self._changes[start : None if limit is None else start + limit]
         own = [change for change in self._changes[start:] if change.robot == robot]
