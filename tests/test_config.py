@@ -112,3 +112,9 @@ def test_a_file_that_is_not_text_is_said_so(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(path)
+
+
+def test_a_password_in_an_address_is_no_part_of_a_journal():
+    address = "mongodb://ann:s3cret@h1,h2/fleet?replicaSet=rs0"
+    config = read(GOOD.replace("{", f'{{"order_store": "{address}",', 1))
+    assert without_secrets(config)["order_store"] == "mongodb://h1,h2/fleet?replicaSet=rs0"
