@@ -14,10 +14,11 @@ from millstream import __version__
 # name: what the list of commands says of it; the file has the same name
 COMMANDS = {
     "demo": "Play a market to two robots, journal it, replay it, prove it equal.",
-    "run": "Run the robots or the services of a configuration, live.",
+    "run": "Run the robots, the strategy or the services of a configuration.",
     "orders": "Show the orders of a session, also while it runs.",
     "kill": "Stop all trading of a session, or let it go on.",
     "streams": "Show how each subscription of a configuration stands.",
+    "producers": "Show whom a bot follows and who follows it, frame by frame.",
     "simulate": "Run exchanges on 127.0.0.1 for any client to trade on.",
     "record": "Record an exchange's raw frames as a tape.",
     "replay": "Replay a journal through its robots and prove it equal.",
