@@ -43,7 +43,7 @@ def measure(quick: bool, size: int = 0) -> list[Figure]:
     """All contestants in turn, several rounds; of each round the median and the 99th percentile."""
     if reason := mongod.why_not():
         raise SystemExit(reason)
-    size, rounds = size or (100 if quick else 400), 2 if quick else 5
+    size, rounds = size or (100 if quick else 200), 2 if quick else 4
     servers = mongod.ReplicaSet()
     databases = count()
     try:
