@@ -60,6 +60,7 @@ class MongoStore:
         self._writing = threading.RLock()
         self._changed = threading.Condition()
         self._broken = ""  # why every later call is refused
+        self._closing = False  # somebody waits to close it: a write must not wait for a primary
         self._attempts = 0
         self._client, self._database = connect(self._address, majority_reads=False)
         try:
@@ -183,6 +184,7 @@ class MongoStore:
 
     def close(self) -> None:
         """Finish the readable collections and let the next owner in; whoever waits is woken."""
+        self._closing = True
         with self._writing:
             if self._broken.startswith("it is closed"):
                 return
@@ -202,7 +204,8 @@ class MongoStore:
         with self._writing:
             self._check_usable()
             until_s = time.monotonic() + self._patience_s
-            self._projector.wait(self.revision - _LATE, self._patience_s)
+            if self._projector.revision < self.revision - _LATE:
+                self._projector.wait(self.revision - _LATE, self._patience_s)
             while True:
                 changes = self._read(lambda: work(self.revision + 1))
                 if not changes:
@@ -230,7 +233,7 @@ class MongoStore:
                     self._fail(error, in_doubt)
                 return there == str(document["token"])
             except PyMongoError as error:
-                if not is_passing(error) or time.monotonic() > until_s:
+                if not is_passing(error) or self._closing or time.monotonic() > until_s:
                     self._fail(error, in_doubt or is_passing(error))
                 if not in_doubt:
                     _log.warning("%s: waiting for a primary: %s", self._address.shown, error)
