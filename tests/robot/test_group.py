@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import msgspec
@@ -170,11 +171,11 @@ def test_a_failing_robot_is_stopped_alone_and_its_orders_are_cancelled():
     robots = group(setup(Fragile, "fragile"), setup(Counter, "steady"))
     robots.handle(1, ticker())
     outputs = [output for output in robots.handle(2, ticker()) if output.robot == "fragile"]
-    assert bodies(outputs) == [
-        LogLine("info", "still here"),
-        RobotFailed("ZeroDivisionError: on purpose"),
-        CancelAll(),
-    ]
+    line, failed, cancel = bodies(outputs)
+    assert (line, cancel) == (LogLine("info", "still here"), CancelAll())
+    assert (failed.error, failed.sequence) == ("ZeroDivisionError: on purpose", 2)
+    assert msgspec.msgpack.decode(failed.state) == {"seen": 2, "chance": 0.0}
+    assert re.fullmatch(r"test_group.py:\d+ Fragile.on_ticker", failed.trace)
     after = robots.handle(3, ticker())
     assert {output.robot for output in after} == {"steady"}
     assert robots.handle(4, my_order("fragile")) == []
@@ -187,9 +188,17 @@ def test_an_answer_that_is_no_action_fails_the_robot():
             return ["buy!"]
 
     failed, _ = bodies(group(setup(Confused)).handle(1, ticker()))
-    assert failed == RobotFailed(
+    assert failed.error == (
         "RobotError: answered 'buy!'; an answer is an action, a list of them, or None"
     )
+
+
+def test_a_journal_of_before_is_answered_as_it_was_then():
+    robots = group(setup(Fragile), checkpoint_every_events=2, whole=False)
+    robots.handle(1, ticker())
+    _, failed, _, made = bodies(robots.handle(2, ticker()))
+    assert failed == RobotFailed("ZeroDivisionError: on purpose")
+    assert made == Checkpoint(made.state_hash, made.state)
 
 
 def test_a_paused_robot_gets_its_orders_but_no_market():

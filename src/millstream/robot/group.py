@@ -5,7 +5,6 @@ The same `handle` runs live and in a replay: nothing in here knows which of the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -22,14 +21,11 @@ from millstream.model import (
     Candle,
     CandleHistory,
     Checkpoint,
-    Connected,
     Control,
     CurrencyPair,
-    Disconnected,
     Event,
     Exchange,
     FrameUpdate,
-    Gap,
     LogLine,
     MarketEvent,
     MyOrder,
@@ -40,12 +36,9 @@ from millstream.model import (
     ProducerState,
     PublishFrame,
     PublishWhitelist,
-    Refused,
-    Resynced,
     RobotFailed,
     SessionEnd,
     SetTimer,
-    Stale,
     StopTimer,
     StreamEvent,
     Ticker,
@@ -55,67 +48,19 @@ from millstream.model import (
 )
 from millstream.model.actions import OutputBody
 from millstream.model.codec import encode_canonical
+from millstream.robot.control import Hire, obey, stand
 from millstream.robot.moment import Moment
 from millstream.robot.robot import Answer, Robot
+from millstream.robot.seat import Seat
 from millstream.robot.setup import RobotSetup
+from millstream.robot.timers import Timers
 
 CHECKPOINT_EVERY_EVENTS = 8_192
 
-# What a robot's standing becomes when it is told something. Paused and stopped robots get no market
-# data but all of their own orders; a stopped one has its orders cancelled and may place no others.
-STANDINGS: dict[str, dict[str, str]] = {
-    "running": {"pause": "paused", "stop": "stopped"},
-    "paused": {"resume": "running", "stop": "stopped"},
-    "stopped": {"start": "running"},
-    "failed": {},
-}
-
-_CALLBACKS: dict[type[Event], str] = {
-    Ticker: "on_ticker",
-    Trade: "on_trade",
-    Book: "on_book",
-    Candle: "on_candle",
-    CandleHistory: "on_history",
-    FrameUpdate: "on_frame",
-    Whitelist: "on_whitelist",
-    ProducerState: "on_producer_state",
-    Connected: "on_connected",
-    Disconnected: "on_disconnected",
-    Gap: "on_gap",
-    Stale: "on_stale",
-    Resynced: "on_resynced",
-    Refused: "on_refused",
-    MyOrder: "on_my_order",
-    MyTrade: "on_my_trade",
-    MyOrderBatch: "on_my_order_batch",
-    Timer: "on_timer",
-    Control: "on_control",
-}
 _ACTIONS = (
     PlaceOrder, CancelOrder, CancelAll, AmendOrder, SetTimer, StopTimer, LogLine,
     PublishFrame, PublishWhitelist,
 )  # fmt: skip
-
-
-class Seat:
-    """One robot of the group, and how it stands."""
-
-    def __init__(self, robot: Robot) -> None:
-        self.robot = robot
-        self.standing = "running"
-        self.error = ""  # of a failed robot
-
-    def start(self, _: None) -> Answer:
-        """The robot's own start, in the shape of its other callbacks."""
-        return self.robot.on_start()
-
-    def callback(self, kind: type[Event]) -> Callable[[Any], Answer] | None:
-        """The robot's own callback for a kind of event; None when it did not write one."""
-        name = _CALLBACKS[kind]
-        if getattr(type(self.robot), name) is getattr(Robot, name):
-            return None
-        found: Callable[[Any], Answer] = getattr(self.robot, name)
-        return found
 
 
 _Route: TypeAlias = tuple[Exchange, Seat, Callable[[Any], Answer]]
@@ -125,16 +70,29 @@ class RobotGroup:
     """All robots of one loop. `handle` is the only door.
 
     run_id: six letters or digits, the head of every order id. seed: of `self.random`.
+    whole: a checkpoint holds all it takes to go on from it, and a failure its event, state and
+        trace; False for journals of before that. hire: who finds the robot that a command adds.
     """
 
     def __init__(
-        self, run_id: str, seed: int, checkpoint_every_events: int = CHECKPOINT_EVERY_EVENTS
+        self,
+        run_id: str,
+        seed: int,
+        checkpoint_every_events: int = CHECKPOINT_EVERY_EVENTS,
+        *,
+        whole: bool = True,
+        hire: Hire | None = None,
     ) -> None:
         self._moment = Moment(run_id, seed)
+        self.timers = Timers()
+        self.revision = 0  # the latest change of the order store that it was told
+        self._whole = whole
+        self._hire = hire
         self._seats: dict[str, Seat] = {}
         self._routes: dict[type[Event], dict[CurrencyPair, list[_Route]]] = {}
         self._checkpoint_every = checkpoint_every_events
         self._started = False
+        self._reroute()
 
     def add(self, setup: RobotSetup) -> Robot:
         """Seat a robot. Raises ConfigError: name taken; RobotError: its state cannot be stored."""
@@ -148,14 +106,40 @@ class RobotGroup:
                 f'the state of robot "{setup.name}" cannot be stored: {error}; '
                 "use numbers, text, Decimal, lists, dicts and structs"
             ) from error
-        self._seats[setup.name] = Seat(robot)
+        self._seats[setup.name] = Seat(robot, setup.entry)
         self._reroute()
         return robot
+
+    def restore(self, name: str, made: Checkpoint) -> None:
+        """A robot that was just added stands as it did at a checkpoint, and was started then.
+
+        Raises RobotError when the checkpoint does not hold all it takes.
+        """
+        self._seats[name].restore(made)
+        self.timers.restore(name, made.alarms)
+        self.revision = made.revision
+        self._started = True
+        self._reroute()
+
+    def remove(self, name: str) -> None:
+        """Take a robot's seat away, and its timers."""
+        del self._seats[name]
+        self.timers.forget(name)
+        self._reroute()
 
     @property
     def seats(self) -> Sequence[Seat]:
         """The robots in the order they were added."""
         return list(self._seats.values())
+
+    @property
+    def sequence(self) -> int:
+        """The journal's number of the event in hand."""
+        return self._moment.sequence
+
+    def seat(self, name: str) -> Seat | None:
+        """A robot's seat, or None."""
+        return self._seats.get(name)
 
     def handle(self, sequence: int, event: AnyEvent) -> list[Output]:
         """What the robots answer to one event, in the order of the robots."""
@@ -178,13 +162,19 @@ class RobotGroup:
                     else:
                         if answer is not None or seat.robot._said:
                             self._take(seat, answer, outputs)
+        if outputs:
+            self.timers.follow(outputs, event.received_ns)
         if not sequence % self._checkpoint_every:
             self._checkpoint(outputs)
         return outputs
 
     def _handle_other(self, event: AnyEvent, outputs: list[Output]) -> None:
         match event:
-            case MyOrder() | MyTrade() | Timer():
+            case MyOrder() | MyTrade():
+                self.revision = max(self.revision, event.revision)
+                self._ask_one(event.robot, event, outputs)
+            case Timer():
+                self.timers.went_off(event)
                 self._ask_one(event.robot, event, outputs)
             case MyOrderBatch():
                 for seat in self._seats.values():
@@ -198,10 +188,15 @@ class RobotGroup:
                 for seat in self._seats.values():
                     if seat.standing == "running" and _concerns(event, seat.robot):
                         self._ask_seat(seat, event, outputs)
+            case Control() if event.request:
+                obey(self, event, self._hire, outputs)
             case Control():
                 for name in [event.robot] if event.robot else list(self._seats):
-                    self._control(name, event, outputs)
+                    if (told := self._seats.get(name)) is not None:
+                        stand(told, event)
+                        self.tell(told, event, outputs)
             case SessionEnd():
+                self.timers.follow(outputs, event.received_ns)
                 self._checkpoint(outputs)
             case _:
                 raise RobotError(f"no way to a robot for {type(event).__name__}")
@@ -211,15 +206,16 @@ class RobotGroup:
         for seat in self._seats.values():
             self._ask(seat, seat.start, None, outputs)
 
-    def _control(self, name: str, event: Control, outputs: list[Output]) -> None:
-        seat = self._seats.get(name)
-        if seat is None:
-            return
-        seat.standing = STANDINGS[seat.standing].get(event.command, seat.standing)
+    def tell(self, seat: Seat, event: Control, outputs: list[Output]) -> None:
+        """A robot whose standing or parameters a command changed hears of it."""
         self._reroute()
-        if event.command == "stop" and seat.standing == "stopped":
-            outputs.append(Output(self._moment.sequence, name, CancelAll()))
+        if event.command in ("stop", "remove") and seat.standing == "stopped":
+            outputs.append(Output(self._moment.sequence, seat.robot.name, CancelAll()))
         self._ask_seat(seat, event, outputs)
+
+    def begin(self, seat: Seat, outputs: list[Output]) -> None:
+        """Start a robot that was added to a running session."""
+        self._ask(seat, seat.start, None, outputs)
 
     def _ask_one(self, name: str, event: Event, outputs: list[Output]) -> None:
         seat = self._seats.get(name)
@@ -276,16 +272,19 @@ class RobotGroup:
         return answered
 
     def _fail(self, seat: Seat, error: Exception) -> list[OutputBody]:
-        seat.standing = "failed"
-        seat.error = f"{type(error).__name__}: {error}"
+        failed = seat.fail(error, self._moment.sequence)
         self._reroute()
-        return [*seat.robot._said, RobotFailed(seat.error), CancelAll()]
+        if not self._whole:
+            failed = RobotFailed(failed.error)
+        return [*seat.robot._said, failed, CancelAll()]
 
     def _checkpoint(self, outputs: list[Output]) -> None:
         for name, seat in self._seats.items():
-            state = encode_canonical(seat.robot.state)
-            state_hash = hashlib.blake2b(state, digest_size=16).digest()
-            outputs.append(Output(self._moment.sequence, name, Checkpoint(state_hash, state)))
+            if self._whole:
+                made = seat.checkpoint(self.timers.of(name), self.revision)
+            else:
+                made = seat.proof()
+            outputs.append(Output(self._moment.sequence, name, made))
 
     def _reroute(self) -> None:
         """Market events go to the robots that are running."""

@@ -78,19 +78,19 @@ def robo_loop(
     """Run the robots until a `SessionEnd` comes: journal first, then think, then act.
 
     frames: where the frames go that robots publish; None: nobody follows them.
-    timers: those that robots set before, when they go on where they stopped.
+    timers: not used any more; the robots bring their own.
     """
-    timers = timers if timers is not None else Timers()
+    timers = robots.timers
     ended = False
     while not ended:
         body = receiver.receive(_wait_ms(timers, clock_ns))
         if body is not None:
-            ended = _turn(body, robots, journal, wishes, timers, frames)
+            ended = _turn(body, robots, journal, wishes, frames)
         now_ns = clock_ns()
         due_ns = timers.next_due_ns()
         if due_ns is not None and due_ns <= now_ns:
             late = encode_events(timers.due(now_ns))
-            _turn(late, robots, journal, wishes, timers, frames)
+            _turn(late, robots, journal, wishes, frames)
 
 
 def _wait_ms(timers: Timers, clock_ns: Callable[[], int]) -> int:
@@ -105,7 +105,6 @@ def _turn(
     robots: RobotGroup,
     journal: Journal,
     wishes: Sender,
-    timers: Timers,
     frames: Sender | None,
 ) -> bool:
     """One batch through the robots; returns whether it ended the session."""
@@ -119,7 +118,6 @@ def _turn(
     for sequence, event in enumerate(events, first):
         answers = robots.handle(sequence, event)
         if answers:
-            timers.follow(answers, event.received_ns)
             outputs += answers
     if outputs:
         journal.append_outputs(outputs)

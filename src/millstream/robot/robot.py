@@ -90,6 +90,8 @@ class Robot:
     State: ClassVar[type[msgspec.Struct]] = NoState
     Parameters: ClassVar[type[msgspec.Struct]] = NoParameters
 
+    tunable: ClassVar[bool] = True  # False: what is made of its parameters at the start stays
+
     # A subclass annotates these two with its own structs: `state: MyState`.
     state: Any
     parameters: Any
