@@ -14,6 +14,7 @@ from rich.console import Console
 from millstream.cli.logs import log_to
 from millstream.cli.replay import difference_line
 from millstream.demo.session import DemoOptions, DemoReport, run_demo
+from millstream.demo.truth import TruthFigures
 from millstream.errors import ConfigError
 from millstream.screen import Lines, LiveScreen, Quiet, Screen
 
@@ -23,6 +24,7 @@ from millstream.screen import Lines, LiveScreen, Quiet, Screen
 @click.option("--speed", default="", help='Times real time, or "max". Default: 20; a tape: 1.')
 @click.option("--seconds", type=float, help="Market time to play. Default: 300; a tape: all.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the market, the robots.")
+@click.option("--paper", is_flag=True, help="Fill orders here, against the market's events.")
 @click.option("--out", type=click.Path(path_type=Path), help="The session's new folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def demo(
@@ -30,13 +32,16 @@ def demo(
     speed: str,
     seconds: float | None,
     seed: int,
+    paper: bool,
     out: Path | None,
     as_json: bool,
 ) -> int:
     """Play a market to two kinds of robots, journal it, replay the journal, prove it equal.
 
-    An exchange on 127.0.0.1 speaks Binance's websocket language; the robots trade on it on paper.
-    Exit code 0 only if every order, timer, log line and state of the replay is the same.
+    An exchange on 127.0.0.1 speaks like Binance spot: orders go to it by REST, fills come back by
+    its private stream. A recording is played, and traded on paper.
+    Exit code 0 only if every order, timer, log line and state of the replay is the same, and the
+    exchange has the same fills as the order store.
     """
     if seconds is not None and not 0 < seconds <= 86_400:
         raise ConfigError("--seconds takes a number above 0, at most 86400")
@@ -44,13 +49,13 @@ def demo(
     directory = out or Path("sessions") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
     log_to(directory / "log.txt")
     console = Console()
-    options = DemoOptions(directory, tape, speed, seconds, seed)
+    options = DemoOptions(directory, tape, speed, seconds, seed, paper)
     report = run_demo(options, _screen(console, as_json))
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:
         _print(report, console)
-    return 0 if report.replay.equal else 1
+    return 0 if report.proven else 1
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -61,6 +66,16 @@ def _screen(console: Console, as_json: bool) -> Screen:
     if as_json:
         return Quiet()
     return LiveScreen(console) if sys.stdout.isatty() else Lines(console)
+
+
+def _exchange_line(truth: TruthFigures) -> str:
+    volumes = ", ".join(
+        f"{volume.normalize():f} {pair.partition('/')[0]}" for pair, volume in truth.volumes.items()
+    )
+    said = f"the exchange says: {truth.fills:,} fills of {truth.orders:,} orders, {volumes}; "
+    if truth.equal:
+        return said + "the order store has the same"
+    return said + f"the order store has NOT: {truth.first_difference}"
 
 
 def _print(report: DemoReport, console: Console) -> None:
@@ -76,6 +91,8 @@ def _print(report: DemoReport, console: Console) -> None:
         f"  {robot.name}: {robot.result}, {robot.position}, {robot.fills} fills, {robot.standing}"
         for robot in report.robots
     ]
+    if report.exchange is not None:
+        lines.append(_exchange_line(report.exchange))
     proof = report.replay
     lines += [
         "",

@@ -13,10 +13,20 @@ from typing import Any
 import msgspec
 
 from millstream.app import Session
-from millstream.demo.setting import CANDLE_INTERVAL, Feed, demo_config
-from millstream.demo.venue import VenueProcess
-from millstream.errors import MillstreamError, StreamError
+from millstream.config import Config
+from millstream.demo.setting import (
+    CANDLE_INTERVAL,
+    MAKER_FEE_BPS,
+    TAKER_FEE_BPS,
+    Feed,
+    Place,
+    demo_config,
+)
+from millstream.demo.truth import TruthFigures, compare_with_exchange
+from millstream.demo.venue import Ready, VenueProcess
+from millstream.errors import ConfigError, MillstreamError, StreamError
 from millstream.exchange import ACKNOWLEDGEMENT, FrameCounts
+from millstream.exchange.live import VenueStream
 from millstream.screen import Screen, View
 from millstream.simulator.market import Market, MarketSettings
 from millstream.simulator.recording import Recording
@@ -25,8 +35,9 @@ from millstream.stream.tape import read_tape
 REFRESH_S = 0.1
 DRAIN_S = 10.0  # how long the last frames may take from the exchange to us
 REPLAY_S = 600.0
-MARKET_SECONDS = 300.0
-MARKET_SPEED = "20"
+MARKET_SECONDS, MARKET_SPEED = 300.0, "20"  # on paper
+TRADED_SECONDS, TRADED_SPEED = 150.0, "10"  # at the exchange, where each order takes its time
+CROSSER_CANDLES = "100ms"  # a second of that market
 
 
 class DemoOptions(msgspec.Struct, frozen=True):
@@ -37,6 +48,12 @@ class DemoOptions(msgspec.Struct, frozen=True):
     speed: str = ""  # "" : 20 for a generated market, 1 for a tape
     seconds: float | None = None  # of market time
     seed: int = 1
+    paper: bool = False  # fill orders against the market's events; a tape is played so anyway
+
+    @property
+    def trades(self) -> bool:
+        """Whether orders go to the exchange."""
+        return not self.paper and self.tape is None
 
 
 class RobotFigures(msgspec.Struct, frozen=True):
@@ -88,6 +105,12 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool
     wall_seconds: float
     replay: ReplayFigures
+    exchange: TruthFigures | None = None  # None: on paper there is nobody else to ask
+
+    @property
+    def proven(self) -> bool:
+        """Whether the replay is equal, and the order store has what the exchange has."""
+        return self.replay.equal and (self.exchange is None or self.exchange.equal)
 
 
 def run_demo(options: DemoOptions, screen: Screen) -> DemoReport:
@@ -95,22 +118,27 @@ def run_demo(options: DemoOptions, screen: Screen) -> DemoReport:
 
     Ctrl-C ends it in good order; what was played until then is replayed too.
     """
-    feed = _feed(options)
+    if options.trades and options.speed.strip().lower() == "max":
+        raise ConfigError(
+            "--speed max needs --paper: orders take their time on the way to an exchange"
+        )
+    feed = None if options.trades else _feed(options)
     venue = VenueProcess(_venue_arguments(options, feed))
     began = monotonic()
     try:
-        ready = venue.wait_ready()
-        config = demo_config(feed, ready.ws, ready.rest, options.seed)
-        session = Session(config, options.out, paced=True)
+        config = _config(options, feed, venue.wait_ready())
+        session = Session(config, options.out, paced=not options.trades)
         view = View(session)
         interrupted = _play(session, venue, view, screen, options)
+        truth = _truth(session, venue) if options.trades else None
+        session.close()
     finally:
         venue.close()
     failure = session.failure()
     if failure:
         raise MillstreamError(f"the session ended before its time: {failure}")
     played_s = monotonic() - began
-    return _report(view, venue, interrupted, played_s, _replay(options.out))
+    return _report(view, venue, interrupted, played_s, _replay(options.out), truth)
 
 
 def _feed(options: DemoOptions) -> Feed:
@@ -123,13 +151,32 @@ def _feed(options: DemoOptions) -> Feed:
 
 
 def _market_settings(options: DemoOptions) -> MarketSettings:
-    return MarketSettings(
-        seconds=options.seconds or MARKET_SECONDS, candle_interval=CANDLE_INTERVAL
-    )
+    usual = TRADED_SECONDS if options.trades else MARKET_SECONDS
+    return MarketSettings(seconds=options.seconds or usual, candle_interval=CANDLE_INTERVAL)
 
 
-def _venue_arguments(options: DemoOptions, feed: Feed) -> list[str]:
-    arguments = ["--exchange", "binance", "--expect", ",".join(feed.expected())]
+def _config(options: DemoOptions, feed: Feed | None, ready: Ready) -> Config:
+    if feed is not None:
+        return demo_config(feed, Place(ready.ws, ready.rest), options.seed)
+    key = ready.keys[0]
+    place = Place(ready.ws, ready.rest, key.key, key.secret)
+    return demo_config(Feed.of_pairs(ready.pairs), place, options.seed, CROSSER_CANDLES)
+
+
+def _truth(session: Session, venue: VenueProcess) -> TruthFigures | None:
+    """None when the session failed: that is to be said, not this."""
+    if session.failure() or venue.ready is None:
+        return None
+    return compare_with_exchange(venue.ready.rest, session.store.trades())
+
+
+def _venue_arguments(options: DemoOptions, feed: Feed | None) -> list[str]:
+    arguments = ["--exchange", "binance"]
+    if feed is None:
+        arguments += ["--trade", "--maker-fee-bps", str(MAKER_FEE_BPS)]
+        arguments += ["--taker-fee-bps", str(TAKER_FEE_BPS)]
+    else:
+        arguments += ["--expect", ",".join(feed.expected())]
     if options.tape is not None:
         return [*arguments, "--tape", str(options.tape), "--speed", options.speed or "1"]
     settings = _market_settings(options)
@@ -138,7 +185,7 @@ def _venue_arguments(options: DemoOptions, feed: Feed) -> list[str]:
         *("--market-seconds", str(settings.seconds)),
         *("--seed", str(options.seed)),
         *("--candle-interval", settings.candle_interval),
-        *("--speed", options.speed or MARKET_SPEED),
+        *("--speed", options.speed or (TRADED_SPEED if options.trades else MARKET_SPEED)),
     ]
 
 
@@ -159,7 +206,6 @@ def _play(
         interrupted, reason = True, "interrupted"
     session.stop(reason)
     view.follow()
-    session.close()
     return interrupted
 
 
@@ -182,11 +228,21 @@ def _drain(session: Session, venue: VenueProcess) -> None:
 
 def _received(session: Session) -> int:
     """Frames of the market that have come, acknowledgements not counted."""
-    counts = [count for stream in session.streams for count in stream.counts().values()]
     return sum(
         count.frames - count.snapshots - count.unused_snapshots - _acknowledged(count)
-        for count in counts
+        for count in _counts(session)
     )
+
+
+def _counts(session: Session) -> list[FrameCounts]:
+    """Of every channel of the market; what the account was told is not counted among them."""
+    return [
+        count
+        for stream in session.streams
+        if isinstance(stream, VenueStream)
+        for channel, count in stream.counts().items()
+        if not channel.private
+    ]
 
 
 def _acknowledged(count: FrameCounts) -> int:
@@ -205,10 +261,15 @@ def _replay(directory: Path) -> ReplayFigures:
 
 
 def _report(
-    view: View, venue: VenueProcess, interrupted: bool, played_s: float, proof: ReplayFigures
+    view: View,
+    venue: VenueProcess,
+    interrupted: bool,
+    played_s: float,
+    proof: ReplayFigures,
+    truth: TruthFigures | None,
 ) -> DemoReport:
     session = view.session
-    counts = [count for stream in session.streams for count in stream.counts().values()]
+    counts = _counts(session)
     events: Counter[str] = Counter()
     for count in counts:
         events.update(count.events)
@@ -243,4 +304,5 @@ def _report(
         interrupted=interrupted,
         wall_seconds=round(played_s, 3),
         replay=proof,
+        exchange=truth,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 
 from millstream.config import (
     Config,
+    GatewaySection,
     JournalSection,
     PaperSection,
     RiskSection,
@@ -19,6 +21,7 @@ from millstream.errors import ConfigError
 from millstream.model import CurrencyPair
 
 CANDLE_INTERVAL = "1s"
+MAKER_FEE_BPS, TAKER_FEE_BPS = Decimal(0), Decimal("1.5")  # of the exchange, or on paper
 
 # Of each base currency: the volume of an order, and the venue's price grid.
 _SIZES = {
@@ -34,6 +37,16 @@ class Feed(msgspec.Struct, frozen=True):
 
     streams: tuple[str, ...]  # Binance's names: "btcusdt@bookTicker"
     pairs: tuple[CurrencyPair, ...]
+
+    @classmethod
+    def of_pairs(cls, pairs: Sequence[str]) -> Feed:
+        """Everything but candles, of these pairs: an exchange makes its candles by its own clock,
+        and the market of the demo is faster than that.
+        """
+        found = tuple(CurrencyPair.parse(pair) for pair in pairs)
+        kinds = ("bookTicker", "trade", "depth@100ms")
+        names = [f"{(pair.base + pair.quote).lower()}@{kind}" for pair in found for kind in kinds]
+        return cls(tuple(names), found)
 
     @property
     def candle_interval(self) -> str:
@@ -63,32 +76,66 @@ class Feed(msgspec.Struct, frozen=True):
         return [name for name in self.streams if name.partition("@")[2] in wanted]
 
 
-def demo_config(feed: Feed, ws: str, rest: str, seed: int) -> Config:
+class Place(msgspec.Struct, frozen=True):
+    """Where the demo's exchange is."""
+
+    ws: str
+    rest: str
+    api_key: str = ""  # of an account to trade with; "": orders are filled on paper
+    api_secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Place({self.ws}, {self.rest})"
+
+
+def demo_config(feed: Feed, place: Place, seed: int, candles: str = "") -> Config:
     """Two robots of two kinds on the feed's first pair, and one more quoter on each other pair.
 
-    ws, rest: the addresses of the demo's exchange. Raises ConfigError when the feed has no pair.
+    candles: what the crosser reads, made from trades; "": as the feed has them, or 1s.
+    Raises ConfigError when the feed has no pair.
     """
     if not feed.pairs:
         raise ConfigError("the tape has no pair that the demo's robots could trade")
     first = feed.pairs[0]
     robots = [_quoter(pair) for pair in feed.pairs]
-    robots.insert(1, _crosser(first, feed))
+    robots.insert(1, _crosser(first, feed, candles or feed.candle_interval))
+    pairs = [str(pair).lower() for pair in feed.pairs]
+    market = StreamSection(
+        exchange="binance",
+        currency_pairs=pairs,
+        subscribe_channels=feed.channels,
+        api_host=place.ws,
+        subscribe_args={"rest_host": place.rest, "candle_interval": feed.candle_interval},
+    )
+    account = StreamSection(
+        exchange="binance",
+        currency_pairs=pairs,
+        subscribe_channels=["my_order", "my_trade"],
+        api_key=place.api_key,
+        api_secret=place.api_secret,
+        api_host=place.ws,
+        subscribe_args={"rest_host": place.rest},
+    )
+    gateway = GatewaySection(
+        kind="simulator",
+        exchange="binance",
+        client="own",
+        api_key=place.api_key,
+        api_secret=place.api_secret,
+        url=place.rest,
+        reconcile_s=5,
+    )
     return Config(
         robots=robots,
-        streams=[
-            StreamSection(
-                exchange="binance",
-                currency_pairs=[str(pair).lower() for pair in feed.pairs],
-                subscribe_channels=feed.channels,
-                api_host=ws,
-                subscribe_args={"rest_host": rest, "candle_interval": feed.candle_interval},
-            )
-        ],
+        streams=[market, account] if place.api_key else [market],
+        gateway=gateway if place.api_key else GatewaySection(),
         seed=seed,
         risk=RiskSection(
             max_orders_per_second=200, max_open_orders=10, max_position_notional=Decimal(10_000)
         ),
-        paper=PaperSection(maker_fee_bps=Decimal(0), taker_fee_bps=Decimal("1.5"), latency_ms=5),
+        paper=PaperSection(
+            maker_fee_bps=MAKER_FEE_BPS, taker_fee_bps=TAKER_FEE_BPS, latency_ms=5
+        ),
         journal=JournalSection(),
     )
 
@@ -103,10 +150,10 @@ def _quoter(pair: CurrencyPair) -> RobotSection:
     return _robot(f"quoter-{pair.base.lower()}", "millstream.demo.quoter:Quoter", pair, parameters)
 
 
-def _crosser(pair: CurrencyPair, feed: Feed) -> RobotSection:
+def _crosser(pair: CurrencyPair, feed: Feed, interval: str) -> RobotSection:
     parameters = {
         "volume": _SIZES.get(pair.base, _OTHER_SIZE)[0],
-        "interval": feed.candle_interval,
+        "interval": interval,
         "from_trades": not feed.has_candles,
     }
     return _robot(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from millstream.errors import StreamError
+from millstream.simulator.front import Key
 
 READY_S = 30.0
 
@@ -20,6 +21,8 @@ class Ready(msgspec.Struct, frozen=True):
     ws: str
     rest: str
     warning: str = ""
+    pairs: list[str] = []
+    keys: list[Key] = []  # of those that take orders
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from millstream.model import Side
@@ -45,10 +45,14 @@ class RestingSide:
 
     def in_priority(self, limit: Decimal | None = None) -> Iterator[Order]:
         """Every order at `limit` or better, best first; orders may be removed while this runs."""
-        for key in reversed(list(self._keys)):
-            if limit is not None and key < limit * self._sign:
+        keys, worst = self._keys, None if limit is None else limit * self._sign
+        place = len(keys)
+        while place:
+            key = keys[place - 1]
+            if worst is not None and key < worst:
                 return
-            yield from list(self._queues.get(key, ()))
+            yield from list(self._queues[key])
+            place = bisect_left(keys, key)  # the next worse one, whatever was removed meanwhile
 
     @property
     def best(self) -> Decimal | None:
@@ -58,6 +62,10 @@ class RestingSide:
     def at(self, price: Decimal) -> list[Order]:
         """The queue of a price, oldest first."""
         return list(self._queues.get(price * self._sign, ()))
+
+    def queue(self, price: Decimal) -> Sequence[Order]:
+        """The same, to be looked at and left alone."""
+        return self._queues.get(price * self._sign, ())
 
     def volume(self, price: Decimal) -> Decimal:
         """What rests at a price."""
@@ -97,5 +105,8 @@ class PairBook:
 
     def market_volume(self, side: Side, price: Decimal) -> Decimal:
         """What the market itself, without our clients, has at a price."""
-        orders = self.side(side).at(price)
-        return sum((order.left for order in orders if order.wish.account == MARKET), ZERO)
+        found = ZERO
+        for order in self.side(side).queue(price):
+            if order.wish.account == MARKET:
+                found += order.left
+        return found

@@ -33,7 +33,7 @@ from millstream.stream.tape import TapeFrame
 _STEP_S = 0.02  # the market moves in steps of this
 _PING_S = 20.0
 _log = logging.getLogger(__name__)
-_AT_ONCE = 5_000  # frames of the market in one step; more wait for the next
+_AT_ONCE = 500  # frames of the market in one step; more wait for the next
 
 
 class TradingServer:
@@ -134,15 +134,17 @@ class TradingServer:
         while True:
             until_ns = first_ns + int((time.monotonic_ns() - started_ns) * self._speed)
             now_ns = self.now_ns
+            late = False
             if not self.ended.is_set():
                 waiting = self._step(frames, waiting, until_ns, now_ns)
+                late = waiting is None and not self.ended.is_set()
             self._tell(now_ns)
-            await asyncio.sleep(_STEP_S)
+            await asyncio.sleep(0 if late else _STEP_S)
 
     def _step(
         self, frames: Iterator[TapeFrame], waiting: TapeFrame | None, until_ns: int, now_ns: int
     ) -> TapeFrame | None:
-        """Everything that is due; gives the first frame that is not."""
+        """What is due; gives the first frame that is not, None when there is more to do."""
         for _ in range(_AT_ONCE):
             frame = waiting or next(frames, None)
             waiting = None

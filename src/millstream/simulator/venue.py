@@ -38,7 +38,8 @@ from millstream.simulator.orders import (
 )
 from millstream.simulator.resting import PairBook
 
-_FINENESS = Decimal("1e-12")  # of a fee
+_FINENESS = Decimal("1e-8")  # of a fee
+_TRADES_APART = 1_000_000_000
 
 
 class Venue:
@@ -66,7 +67,11 @@ class Venue:
         self.on_change: list[Callable[[Change], None]] = []
         self.on_trade: list[Callable[[Trade], None]] = []
         self._open: dict[int, Order] = {}
-        self._next_order, self._next_trade = first_order_id, first_trade_id
+        self._next_order = first_order_id
+        # Each pair counts its own trades, without a hole, far from those of the others.
+        self._next_trade = {
+            pair: first_trade_id + number * _TRADES_APART for number, pair in enumerate(self.pairs)
+        }
         self._waking: set[CurrencyPair] = set()
 
     # ---- what is asked about --------------------------------------------------------------------
@@ -329,8 +334,8 @@ class Venue:
     def _print(
         self, pair: CurrencyPair, side: Side, price: Decimal, volume: Decimal, now_ns: int
     ) -> int:
-        trade = Trade(self._next_trade, pair, side, price, volume, now_ns)
-        self._next_trade += 1
+        trade = Trade(self._next_trade[pair], pair, side, price, volume, now_ns)
+        self._next_trade[pair] += 1
         self.last_price[pair] = price
         self._waking.add(pair)
         for listener in self.on_trade:
