@@ -14,6 +14,7 @@ from tests.orders.sample import BTC, VENUE, filled, order, report
 
 from millstream.config import without_password
 from millstream.errors import ConfigError, DuplicateOrder, StoreError
+from millstream.gateways import open_store
 from millstream.model import OrderStatus
 from millstream.orders import Happened
 from millstream.orders.mongo.address import parse_address
@@ -64,8 +65,27 @@ class TestAddress:
         with pytest.raises(StoreError, match=f"asks for {weak.lower()}|asks for {weak}"):
             parse_address(f"mongodb://ann:secret@h1/x?{weak}")
 
+    def test_a_scheme_that_is_mistyped_shows_no_password_either(self, tmp_path):
+        with pytest.raises(ConfigError, match="mongodb://HOST:PORT") as told:
+            open_store("mongdb://ann:secret@h1/x", tmp_path)
+        assert "secret" not in str(told.value)
+
+    def test_without_the_driver_it_is_said_what_to_install(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "millstream.orders.mongo.store", None)
+        with pytest.raises(ConfigError, match=r"pip install 'millstream\[mongo\]'"):
+            open_store("mongodb://h1/x", tmp_path)
+
 
 class TestStart:
+    def test_a_store_is_opened_by_its_address(self, mongo_url, tmp_path):
+        with closing(open_store(mongo_url, tmp_path)) as store:
+            assert isinstance(store, MongoStore)
+
+    def test_a_database_of_another_layout_is_refused(self, mongo_url, database):
+        database.state.insert_one({"_id": "layout", "version": 99})
+        with pytest.raises(StoreError, match="layout has version 99"):
+            MongoStore(mongo_url)
+
     def test_servers_that_do_not_answer_are_named(self, monkeypatch):
         monkeypatch.setattr("millstream.orders.mongo.server._FIND_S", 0.2)
         with pytest.raises(StoreError, match="no primary answers") as told:

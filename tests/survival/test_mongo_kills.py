@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 
 import pytest
 from tests import mongod
-from tests.survival.harness import Lives, Tally, Venue, check
+from tests.survival.harness import Lives, Tally, Venue, check, kill
 from tests.survival.mutants import mongo_store
-from tests.survival.test_random_kills import SESSIONS, _killer
+from tests.survival.test_random_kills import SESSIONS
 
 ORDERS = 40  # a session's, if nobody killed it
+LINES = 25  # of which an order has three
 _NUMBERS = itertools.count()
 
 
@@ -43,15 +45,26 @@ def kill_at_random(lives, replica_set, place, seeds, gateway="right"):
         database = f"kills{next(_NUMBERS)}"
         (directory / "orders.url").write_text(replica_set.url(database))
         for session in range(SESSIONS):
-            killed_after_s = moments.uniform(0.0005, 0.12)
+            killer = _killer(moments.randint(1, LINES), moments.uniform(0, 0.02))
             lives.run(venue, directory, session, ORDERS, gateway=gateway, store="mongo",
-                      during=_killer(killed_after_s))  # fmt: skip
+                      during=killer)  # fmt: skip
         lives.run(venue, directory, SESSIONS, 1, gateway=gateway, store="mongo")
         check(tally, venue, directory, SESSIONS + 1, f"seed {seed}", mongo_store)
         with replica_set.client() as client:
             client.drop_database(database)
     print(tally)
     return tally
+
+
+def _killer(lines, after_s):
+    """Kill the life so many seconds after it has said so many lines, however slow the machine."""
+    said = itertools.count(1)
+
+    def during(venue):
+        if next(said) == lines:
+            threading.Timer(after_s, kill, [venue]).start()
+
+    return during
 
 
 def test_random_kills_lose_and_double_nothing(lives, replica_set, tmp_path):
