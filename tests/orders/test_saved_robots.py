@@ -5,13 +5,19 @@ from tests.orders.sample import order
 
 from millstream.errors import StoreError
 from millstream.orders import MemoryStore
+from millstream.orders.mongo.store import MongoStore
 from millstream.orders.sqlite import SqliteStore
 from millstream.orders.store import SavedRobot
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "mongo"])
 def store(request, tmp_path):
-    kept = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "orders.db")
+    if request.param == "memory":
+        kept = MemoryStore()
+    elif request.param == "sqlite":
+        kept = SqliteStore(tmp_path / "orders.db")
+    else:
+        kept = MongoStore(request.getfixturevalue("mongo_url"))
     yield kept
     kept.close()
 
@@ -60,5 +66,14 @@ def test_set_ups_outlive_the_process(tmp_path):
     kept.save_robot(robot("one"))
     kept.close()
     kept = SqliteStore(tmp_path / "orders.db")
+    assert kept.saved_robots() == [robot("one")]
+    kept.close()
+
+
+def test_set_ups_on_mongodb_outlive_the_process(mongo_url):
+    kept = MongoStore(mongo_url)
+    kept.save_robot(robot("one"))
+    kept.close()
+    kept = MongoStore(mongo_url)
     assert kept.saved_robots() == [robot("one")]
     kept.close()

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
+import msgspec
+
 from millstream.model import CurrencyPair, Exchange, Liquidity, MyOrder, MyTrade, Side
 from millstream.model.codec import batch, decode_events, encode
 from millstream.orders.rows import text
-from millstream.orders.store import Change, fill_key
+from millstream.orders.store import Change, SavedRobot, fill_key
 
 __all__ = [
     "Document",
@@ -22,6 +24,8 @@ __all__ = [
     "order_document",
     "order_in",
     "position_key",
+    "robot_document",
+    "robot_in",
     "trade_document",
     "trade_in",
     "trades_of",
@@ -178,3 +182,17 @@ def trades_of(changes: Iterable[Change], robot: str | None) -> list[MyTrade]:
         for change in changes
         if isinstance(change, MyTrade) and (robot is None or change.robot == robot)
     ]
+
+
+def robot_document(robot: SavedRobot) -> Document:
+    """What `robots` shows of a set-up, without its name: that is the `_id`."""
+    shown = msgspec.structs.asdict(robot)
+    del shown["name"]
+    return shown | {"markets": list(robot.markets)}
+
+
+def robot_in(document: Document) -> SavedRobot:
+    """The set-up that a document of `robots` shows."""
+    fields = {key: value for key, value in document.items() if key not in ("_id", "number")}
+    fields["markets"] = tuple(fields["markets"])
+    return SavedRobot(name=document["_id"], **fields)

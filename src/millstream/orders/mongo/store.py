@@ -24,14 +24,20 @@ from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
 from millstream.orders.mongo.address import parse_address
-from millstream.orders.mongo.documents import Document, fill_text, transaction
+from millstream.orders.mongo.documents import (
+    Document,
+    fill_text,
+    robot_document,
+    robot_in,
+    transaction,
+)
 from millstream.orders.mongo.lease import Lease
 from millstream.orders.mongo.positions import Positions
 from millstream.orders.mongo.projection import Projector, write_projection, write_trades
 from millstream.orders.mongo.reading import Reader, projected_revision
 from millstream.orders.mongo.server import connect, explained, is_passing, patiently, prepare
 from millstream.orders.mongo.tail import Tail
-from millstream.orders.store import Change
+from millstream.orders.store import Change, SavedRobot
 
 __all__ = ["MongoStore"]
 
@@ -177,6 +183,33 @@ class MongoStore:
         with self._changed:
             self._changed.wait_for(lambda: self._broken or self.revision > after, timeout_s)
             return self.revision > after
+
+    def save_robot(self, robot: SavedRobot) -> None:
+        """Keep a set-up; see `RobotRecord.save_robot`."""
+        robots = self._database["robots"]
+
+        def write() -> None:
+            latest = robots.find_one({}, {"number": 1}, sort=[("number", -1)])
+            number = 1 if latest is None else latest["number"] + 1
+            robots.update_one(
+                {"_id": robot.name},
+                {"$set": robot_document(robot), "$setOnInsert": {"number": number}},
+                upsert=True,
+            )
+
+        with self._writing:
+            self._read(write)
+
+    def remove_robot(self, name: str) -> None:
+        """Keep it no longer."""
+        with self._writing:
+            self._read(lambda: self._database["robots"].delete_one({"_id": name}))
+
+    def saved_robots(self) -> list[SavedRobot]:
+        """Every set-up, in the order in which their names were first saved."""
+        return self._read(
+            lambda: [robot_in(one) for one in self._database["robots"].find().sort("number", 1)]
+        )
 
     def wait_until_readable(self, timeout_s: float) -> bool:
         """Block until `orders`, `trades` and `positions` show every change so far."""
