@@ -111,7 +111,8 @@ class Consumer:
         async with asyncio.timeout(120):
             while len(self._seen_ns) < count:
                 await asyncio.sleep(0.02)
-        seen, self._seen_ns = self._seen_ns, []
+        seen = [*self._seen_ns]
+        self._seen_ns.clear()  # whoever reads goes on writing in it
         return seen
 
     async def ready(self) -> None:
@@ -129,13 +130,14 @@ class Sink:
     async def start(self) -> None:
         for _ in range(self._consumers):
             transport, _ = await picows.ws_connect(lambda: _Reads(self._seen_ns), self._url)
-            transport.send(picows.WSMsgType.TEXT, b'{"type":"subscribe","data":["analyzed_df"]}')
+            for said in (b'{"type":"subscribe","data":["analyzed_df"]}', b'{"type":"whitelist"}'):
+                transport.send(picows.WSMsgType.TEXT, said)
             self._transports.append(transport)
 
     seen = Consumer.seen
 
     async def ready(self) -> None:
-        await asyncio.sleep(1)  # a subscription has no answer
+        await self.seen(self._consumers)  # a subscription has no answer; the pairs are one
 
 
 class Stopped(Sink):
@@ -143,6 +145,7 @@ class Stopped(Sink):
 
     async def start(self) -> None:
         await super().start()
+        await super().ready()
         for transport in self._transports:
             transport.underlying_transport.pause_reading()
 

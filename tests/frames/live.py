@@ -53,8 +53,7 @@ class Followed:
                 name=f"p{number}" if number else "p",
                 host="127.0.0.1",
                 port=port,
-                ws_token=TOKEN,
-                **(entry or {}),
+                **({"ws_token": TOKEN} | (entry or {})),
             )
             for number, port in enumerate(ports)
         ]

@@ -77,7 +77,11 @@ class FrameClient:
     async def _follow(self, follower: ProducerFollower, context: ssl.SSLContext | None) -> None:
         name = follower.entry.name
         while True:
-            code, reason = await self._one_connection(follower, context)
+            try:
+                code, reason = await self._one_connection(follower, context)
+            except Exception as error:  # a mistake of ours: it must neither pass unseen nor end us
+                _log.exception("producer %s", name)
+                code, reason = ABNORMAL, f"a mistake of Millstream: {type(error).__name__}"
             self._publish(follower.disconnected(code, reason, time.time_ns()))
             pause_s = follower.pause_s(random.random())
             _log.info("producer %s: %s; next attempt in %.1f s", name, reason, pause_s)
@@ -94,6 +98,7 @@ class FrameClient:
         headers = [("Sec-WebSocket-Protocol", SUBPROTOCOL)] if entry.fast else []
         where = f"{scheme}://{host}:{entry.port}"
         listener = _Listener(follower, self._publish, self._section.message_bytes)
+        reply_s = max(0.1, float(self._section.ping_timeout))
         try:
             async with asyncio.timeout(CONNECT_S + 0.5):
                 transport, _ = await picows.ws_connect(
@@ -103,8 +108,9 @@ class FrameClient:
                     extra_headers=headers,
                     websocket_handshake_timeout=CONNECT_S,
                     enable_auto_ping=True,
-                    auto_ping_idle_timeout=max(0.1, float(self._section.wait_timeout)),
-                    auto_ping_reply_timeout=max(0.1, float(self._section.ping_timeout)),
+                    # picows takes no shorter silence than it waits for an answer.
+                    auto_ping_idle_timeout=max(reply_s, float(self._section.wait_timeout)),
+                    auto_ping_reply_timeout=reply_s,
                     enable_auto_pong=True,
                     max_frame_size=self._section.message_bytes,
                     logger_name=_silent,

@@ -32,6 +32,7 @@ class OwnFrame:
         self._whole_at = 0  # the last update that replaced everything
         self._last: Rows | None = None  # of the last update
         self._encoded: dict[object, bytes] = {}
+        self._texts: dict[object, str] = {}
 
     def __len__(self) -> int:
         return len(self._history) if self._history else 0
@@ -64,6 +65,7 @@ class OwnFrame:
         self._last, self.analyzed_ns = rows, message.analyzed_ns
         self.is_new_candle = self._history.last_ns > before_ns
         self._encoded.clear()
+        self._texts.clear()
         return True
 
     def since(self, sequence: int, limit: int) -> tuple[Rows, bool]:
@@ -121,23 +123,23 @@ class OwnFrame:
 
     def text_update(self) -> str:
         """The last update as freqtrade tells it: the last candle, and older ones that changed."""
-        if (made := self._encoded.get("update")) is None:
+        if (made := self._texts.get("update")) is None:
             last = self._last
             assert last is not None
             if self._whole_at == self.sequence or last.count >= SHORT:
                 last = self.rows.between(len(self) - 1, len(self))
-            made = self._encoded["update"] = self._text(last, len(self) - last.count)
-        return made.decode()
+            made = self._texts["update"] = self._text(last, len(self) - last.count)
+        return made
 
     def text_limit(self, limit: int | None) -> str:
         """The last rows as freqtrade tells them."""
         name = ("limit", limit)
-        if (made := self._encoded.get(name)) is None:
+        if (made := self._texts.get(name)) is None:
             first = freqtrade_wire.last_rows(len(self), limit)
             rows = self.rows.between(first, len(self))
-            made = self._encoded[name] = self._text(rows, first)
-        return made.decode()
+            made = self._texts[name] = self._text(rows, first)
+        return made
 
-    def _text(self, rows: Rows, first_label: int) -> bytes:
+    def _text(self, rows: Rows, first_label: int) -> str:
         frame = freqtrade_wire.Frame(*self.key, self.analyzed_ns, rows)
-        return freqtrade_wire.frame_message(frame, max(0, first_label))
+        return freqtrade_wire.frame_message(frame, max(0, first_label)).decode()
