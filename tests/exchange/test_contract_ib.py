@@ -3,7 +3,8 @@
 IB numbers nothing and TWS speaks by TCP: a row that is dropped, doubled or out of order cannot
 happen on the way, and could not be seen. What can be seen is a row that does not fit. Books are 10
 rows: there is no snapshot of several MB. TWS gives no notice before it ends, and has no clock that
-matters; a client id that is taken is its wrong key.
+matters; a client id that is taken is its wrong key. It ends no session for its age: `lifetime_s` is
+refused with a sentence (`ib/test_stream.py`).
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ from millstream.exchange import get_exchange_stream
 from millstream.exchange.ib import wire
 from millstream.model import (
     Book,
+    Candle,
     Channel,
     Connected,
     CurrencyPair,
     Disconnected,
     Gap,
     MyOrder,
+    MyOrderBatch,
     MyTrade,
     OrderStatus,
     Refused,
     Resynced,
     Stale,
     Ticker,
+    Trade,
 )
 
 EUR, BTC = CurrencyPair.parse("eur/usd"), CurrencyPair.BTC_USD
@@ -58,7 +62,9 @@ class Told:
             self._invalid.discard(event.symbol)
 
     def of(self, kind, pair=None):
-        return [one for one in self.events if type(one) is kind and pair in (None, one.symbol)]
+        return [
+            one for one in self.events if type(one) is kind and (pair is None or one.symbol == pair)
+        ]
 
 
 def run(body, channels=("book",), pairs=("eur/usd", "btc/usd"), venue=None, hear=None, **args):
@@ -176,6 +182,57 @@ def test_a_connection_that_ends_is_told_and_every_book_is_begun_anew(in_a_frame)
     run(body)
 
 
+COINS = ("btc/usd", "eth/usd")
+
+
+def told_trades(told):
+    return [
+        (str(one.symbol), one.exchange_ns // 10**9, one.price, one.volume) for one in told.of(Trade)
+    ]
+
+
+def test_each_trade_is_told_once_in_its_order_also_after_a_reconnect():
+    async def body(told, server, venue):
+        for connection in range(2):
+            await until(lambda connection=connection: len(told.of(Trade)) > 40 * (connection + 1))
+            venue.mute = True
+            await until(lambda: len(told.of(Trade)) == len(venue.dealt))
+            assert told_trades(told) == venue.dealt
+            venue.forget()
+            server.clients[connection].hang_up()
+            venue.mute = False
+        names = [(one.symbol, one.trade_id) for one in told.of(Trade)]
+        assert len(set(names)) == len(names)
+        assert {str(symbol) for symbol, _ in names} == {"BTC/USD", "ETH/USD"}
+
+    run(body, ["trade"], COINS)
+
+
+def test_each_bar_is_closed_once_also_one_that_was_closed_while_away():
+    async def body(told, server, venue):
+        await until(lambda: sum(one.closed for one in told.of(Candle)) > 6)
+        (client,) = server.clients
+        venue.forget()
+        client.hang_up()
+        for _ in range(20):
+            venue.step()  # nobody hears of these
+        await until(lambda: len(server.clients) == 2 and venue.charts)
+        count = len(told.of(Candle))
+        await until(lambda: sum(one.closed for one in told.of(Candle)[count:]) > 6)
+        venue.mute = True
+        await asyncio.sleep(0.05)
+        for name in ("BTC/USD", "ETH/USD"):
+            closed = [
+                (one.open_ns // 10**9, int(one.volume))
+                for one in told.of(Candle, CurrencyPair.parse(name))
+                if one.closed
+            ]
+            first = venue.bars[name].all.index(closed[0])
+            assert closed == venue.bars[name].all[first:-1]
+
+    run(body, ["candle"], COINS)
+
+
 def account(filled):
     """One order of 20,000; `filled()` says how much is filled."""
 
@@ -215,6 +272,21 @@ def test_fills_missed_while_away_are_found_and_each_is_told_once():
         assert len({one.trade_id for one in told.of(MyTrade)}) == len(told.of(MyTrade)) == 4
 
     run(body, ["my_trade"], hear=account(lambda: filled))
+
+
+def test_a_batch_after_a_reconnect_overwrites_the_one_before():
+    filled = 5_000
+
+    async def body(told, server, venue):
+        nonlocal filled
+        await until(lambda: told.of(MyOrderBatch))
+        (order,) = told.of(MyOrderBatch)[-1].orders
+        assert (order.status, order.filled_volume) == (OrderStatus.PARTIAL, 5_000)
+        filled = 20_000
+        server.clients[0].hang_up()
+        await until(lambda: told.of(MyOrderBatch)[-1].orders == ())
+
+    run(body, ["my_order_batch"], hear=account(lambda: filled))
 
 
 def test_an_order_that_ended_while_away_is_told_and_never_opens_again():

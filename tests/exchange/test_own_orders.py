@@ -153,7 +153,24 @@ def test_a_batch_overwrites_what_is_known_to_be_open():
     assert [(order.venue_id, order.price) for order in batch.orders] == [
         *(("v1", D(7)), ("v2", D("100.10"))),
     ]
-    assert orders.known("gone") is None
+    assert [order.venue_id for order in orders.open_orders()] == ["v1", "v2"]
+
+
+def test_a_late_report_of_an_order_that_a_batch_left_out_takes_back_no_fill():
+    orders = made()
+    orders.order(1, "v1", **WHOLE, filled_volume=D(1))
+    assert orders.batch(2, []).orders == ()
+    assert orders.order(3, "v1", **WHOLE) is None
+    assert [order.filled_volume for order in orders.open_orders()] == [D(1)]
+
+
+def test_the_memory_of_orders_that_batches_left_out_is_bounded(monkeypatch):
+    monkeypatch.setattr(own_orders, "MAX_ENDED", 3)
+    orders = made()
+    for number in range(10):
+        orders.order(1, str(number), **WHOLE)
+        orders.batch(2, [])
+    assert len(orders._orders) == 3
 
 
 def test_a_batch_does_not_open_an_ended_order_nor_take_back_a_fill():

@@ -55,7 +55,7 @@ class _Known:
     __slots__ = (
         *("average_price", "filled_volume", "order_id", "post_only", "price", "reason"),
         *("received_ns", "side", "status", "symbol", "time_in_force", "told", "type"),
-        *("updated_ns", "volume"),
+        *("unlisted", "updated_ns", "volume"),
     )
 
     def __init__(self) -> None:
@@ -74,10 +74,15 @@ class _Known:
         self.updated_ns = 0  # the venue's time of the newest report
         self.received_ns = 0
         self.told: MyOrder | None = None  # as it was last given out
+        self.unlisted = False  # a list of the open ones had it no more, and nothing came since
 
     @property
     def ended(self) -> bool:
         return self.status is not None and _RANKS[self.status] == _ENDED
+
+    @property
+    def open(self) -> bool:
+        return not (self.ended or self.unlisted)
 
 
 class OwnOrders:
@@ -118,6 +123,7 @@ class OwnOrders:
         if known is None:
             known = self._orders[venue_id] = _Known()
         known.received_ns = received_ns
+        known.unlisted = False
         news = {
             "order_id": order_id,
             "symbol": symbol,
@@ -166,7 +172,8 @@ class OwnOrders:
         for venue_id, known in list(self._orders.items()):
             newer = asked_ns and known.received_ns >= asked_ns
             if venue_id not in listed and not known.ended and not newer:
-                del self._orders[venue_id]
+                known.unlisted = True  # remembered: a late report must not take back its fills
+                self._end(venue_id)
         for venue_id, order in listed.items():
             before = self._orders.get(venue_id)
             if before is not None and asked_ns and before.received_ns >= asked_ns:
@@ -187,12 +194,12 @@ class OwnOrders:
                 average_price=order.average_price,
                 reason=order.reason or None,
             )
-        told = [known.told for known in self._orders.values() if not known.ended]
+        told = [known.told for known in self._orders.values() if known.open]
         return MyOrderBatch(received_ns, self._exchange, tuple(one for one in told if one))
 
     def open_orders(self) -> list[MyOrder]:
         """The orders that are open as far as is known, as they were last given out."""
-        return [known.told for known in self._orders.values() if known.told and not known.ended]
+        return [known.told for known in self._orders.values() if known.told and known.open]
 
     def known(self, venue_id: str) -> MyOrder | None:
         """The order as it was last given out; None when it never was."""
@@ -232,11 +239,13 @@ class OwnOrders:
         return order
 
     def _end(self, venue_id: str) -> None:
+        """Remember it among the last that ended, or that no list has any more."""
         self._ended[venue_id] = None
         if len(self._ended) > MAX_ENDED:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
-            self._orders.pop(oldest, None)
+            if (known := self._orders.get(oldest)) is not None and not known.open:
+                del self._orders[oldest]
 
 
 def _fill(known: _Known, filled_volume: Decimal | None, average_price: Decimal | None) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from tests.exchange.ib import frames, tws
 
 TICK, LOT, ROWS = 0.5, 0.25, 10
-NAMES = {"EUR": "EUR/USD", "BTC": "BTC/USD"}
+NAMES = {"EUR": "EUR/USD", "BTC": "BTC/USD", "ETH": "ETH/USD"}
+BEGAN_S, BAR_S = 1_795_190_280, 60
 
 Levels = tuple[tuple[float, float], ...]
 
@@ -41,13 +42,43 @@ class Rows:
         return position, operation, side, price, size
 
 
+class Bars:
+    """One pair's bars: the last one changes, and now and then another begins."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self.all: list[tuple[int, int]] = [(BEGAN_S, 100)]  # begin in s, and volume
+
+    def step(self) -> None:
+        """The last bar grows, or the next begins."""
+        begin, volume = self.all[-1]
+        if self._rng.random() < 0.2:
+            self.all.append((begin + BAR_S, 100))
+        else:
+            self.all[-1] = begin, volume + 1
+
+    def update(self, request: str) -> bytes:
+        """What TWS says of a change: count, date, open, close, high, low, average, volume."""
+        begin, volume = self.all[-1]
+        return frames.bar_update(request, 4, begin, 1, 1.5, 2, 0.5, 1, volume)
+
+    def answer(self, request: str) -> bytes:
+        """What TWS says when it is asked."""
+        rows = [(begin, 1, 2, 0.5, 1.5, volume, 1, 4) for begin, volume in self.all]
+        return frames.bars(request, *rows)
+
+
 class ScriptedTws:
-    """Answers requests for data; `step` tells one more row, tick and trade to each."""
+    """Answers requests for data; `step` tells one more row, tick, trade and bar to each."""
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
         self.books: dict[tuple[Any, str], tuple[str, Rows]] = {}  # by session and request
         self.quotes: dict[tuple[Any, str], str] = {}
+        self.tapes: dict[tuple[Any, str], str] = {}
+        self.charts: dict[tuple[Any, str], str] = {}
+        self.dealt: list[tuple[str, int, float, float]] = []  # pair, second, price, size
+        self.bars = {name: Bars(self._rng) for name in NAMES.values()}
         self.true: dict[str, set[tuple[Levels, Levels]]] = {name: set() for name in NAMES.values()}
         self.refuses: set[str] = set()  # currencies
         self.mute = False
@@ -58,7 +89,9 @@ class ScriptedTws:
         if number in (tws.CANCEL_DEPTH, tws.CANCEL_TICKER):
             self.books.pop((client, request), None)
             self.quotes.pop((client, request), None)
-        if number not in (tws.DEPTH, tws.TICKER_REQUEST):
+        if number in (tws.TICK_BY_TICK, tws.HISTORY):
+            request = fields[1]
+        elif number not in (tws.DEPTH, tws.TICKER_REQUEST):
             return
         name = next(one for one in fields if one in (*NAMES, "XYZ"))
         if name in self.refuses:
@@ -67,6 +100,11 @@ class ScriptedTws:
             rows = Rows(self._rng)
             rows.true = self.true[NAMES[name]]
             self.books[client, request] = NAMES[name], rows
+        elif number == tws.TICK_BY_TICK:
+            self.tapes[client, request] = NAMES[name]
+        elif number == tws.HISTORY:
+            client.send_raw(self.bars[NAMES[name]].answer(request))
+            self.charts[client, request] = NAMES[name]
         else:
             self.quotes[client, request] = NAMES[name]
 
@@ -79,6 +117,19 @@ class ScriptedTws:
         for client, request in self.quotes:
             client.send_raw(frames.price(request, 1, "999.5", str(self._rng.randint(1, 400))))
             client.send_raw(frames.price(request, 2, "1000.5", "6"))
+        for (client, request), name in self.tapes.items():
+            deal = BEGAN_S + len(self.dealt) // 7, self._rng.randint(1, 9) * TICK, LOT
+            self.dealt.append((name, *deal))
+            client.send_raw(frames.trade(request, *deal))
+        for bars in self.bars.values():
+            bars.step()
+        for (client, request), name in self.charts.items():
+            client.send_raw(self.bars[name].update(request))
+
+    def forget(self) -> None:
+        """Nobody is connected any more."""
+        for asked in (self.books, self.quotes, self.tapes, self.charts):
+            asked.clear()
 
     async def run(self) -> None:
         """Move on until cancelled."""
