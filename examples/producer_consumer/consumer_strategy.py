@@ -1,3 +1,5 @@
+# ruff: noqa - the page's own words
+# fmt: off
 # The consumer's strategy of freqtrade's page on producers and consumers: only imports are changed,
 # and what the page leaves out as "#..." is written.
 from pandas import DataFrame

@@ -1,3 +1,5 @@
+# ruff: noqa - the page's own words
+# fmt: off
 # The producer's strategy of freqtrade's page on producers and consumers: only imports are changed,
 # and what the page leaves out as "#..." is written.
 import talib.abstract as ta

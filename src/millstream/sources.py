@@ -36,7 +36,9 @@ class Source(Protocol):
 
 
 class Past(Protocol):
-    """Tells robots of the past: `strategy.warming.WarmUp`."""
+    """Tells robots of the past: `strategy.warm_up.WarmUp`."""
+
+    failure: str  # why the past could not be had at the last attempt; ""
 
     def start(self) -> Awaitable[None]:
         """Run until stopped."""

@@ -67,6 +67,7 @@ class StrategyFigures(msgspec.Struct, frozen=True):
     refused: int
     producers: list[ProducerRow]
     followers: int
+    past: str  # why the candles of the past could not be had; "": they were, or are not asked for
 
 
 class StrategyView:
@@ -108,6 +109,7 @@ class StrategyView:
             refused=self._view.refused,
             producers=producer_rows(self._session, now_ns),
             followers=len(self.followers()),
+            past=next((past.failure for past in self._session.sources.past if past.failure), ""),
         )
 
     def _pair(self, pair: str, now_ns: int) -> PairFigures:
@@ -218,6 +220,8 @@ def summary(told: StrategyFigures) -> str:
     parts = []
     last = max((pair.last_candle for pair in told.pairs), default="")
     parts.append(f"candle {last}" if last else "no candle yet")
+    if told.past:
+        parts.append(f"no past candles yet: {told.past}")
     signals = [f"{pair.pair} {pair.signal}" for pair in told.pairs if pair.signal]
     if signals:
         parts.append("signals: " + ", ".join(signals))

@@ -47,7 +47,9 @@ def analyze(strategy: IStrategy, pair: str, candles: pd.DataFrame) -> pd.DataFra
     for populate in ("populate_indicators", "populate_entry_trend", "populate_exit_trend"):
         frame = getattr(strategy, populate)(frame, metadata)
         _check(strategy, populate, frame, candles)
-    return frame
+    # What pandas makes of `.loc[nothing, [new columns]] = (1, "tag")`: columns of no type at all.
+    untyped = [str(name) for name, kind in frame.dtypes.items() if kind.kind == "V"]
+    return frame.assign(**dict.fromkeys(untyped, float("nan"))) if untyped else frame
 
 
 def signals_of(frame: pd.DataFrame) -> Signals:
