@@ -31,6 +31,7 @@ from millstream.frames.producer import Follower, FollowerFigures, Producer, TooS
 from millstream.frames.rest import Rest
 from millstream.frames.settings import MIB, ApiServerSection
 from millstream.frames.tokens import REFUSED, WAIT, Gate
+from millstream.frames.turns import Turns
 from millstream.model.frames import PublishFrame, PublishWhitelist
 
 STUCK_S: Final = 30.0  # a follower that takes nothing for as long is left
@@ -86,7 +87,7 @@ class FrameServer:
         self.producer = Producer(secrets.token_hex(8), default_key=(timeframe, candle_type))
         self._section, self._now = section, now
         gate = Gate(section, section.jwt_secret_key or secrets.token_urlsafe(48))
-        self._gate = gate
+        self._gate, self._turns = gate, Turns()
         self._rest = Rest(self.producer, gate, strategy, timeframe, version, config or {}, now)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -248,6 +249,7 @@ class FrameServer:
                 await ready.wait()
                 ready.clear()
                 while follower.has_more:
+                    await self._turns.mine()
                     message = follower.take()
                     try:
                         async with asyncio.timeout(STUCK_S):
@@ -255,7 +257,6 @@ class FrameServer:
                     except TimeoutError:
                         _log.warning("%s took nothing for %g s", follower.figures.name, STUCK_S)
                         return
-                    await asyncio.sleep(0)  # the others' turn
 
 
 async def _send_one(websocket: WebSocket, message: str | bytes) -> None:
