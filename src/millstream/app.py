@@ -9,7 +9,7 @@ exchange streams ─> publisher ─┬─> robo endpoint ────> robo_loop
                                            (orders thread)
                                                    │
 robo endpoint <── trade_stream <── changes ────────┘
-robo endpoint <── control_stream <── control endpoint
+robo endpoint <── control desk <── control endpoint, the session's door (`millstream control`)
 robo endpoint <── other bots' frames <── frame client (data thread)
 """
 
@@ -22,7 +22,10 @@ from pathlib import Path
 from time import monotonic, sleep, time_ns
 
 from millstream.bus import Bus, EventPublisher, Inbox
+from millstream.bus.door_zmq import Door
+from millstream.carrier import Carrier
 from millstream.config import Config, StreamSection
+from millstream.control import ControlDesk
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
 from millstream.gateways import (
@@ -33,17 +36,20 @@ from millstream.gateways import (
     risk_book,
 )
 from millstream.in_step import StepPublisher, Traffic
-from millstream.journal import JournalWriter
-from millstream.model import Control, Event, SessionEnd
-from millstream.model.codec import encode_events
+from millstream.journal import Journal, JournalWriter
+from millstream.model import CancelOrder, Control, Event, SessionEnd
+from millstream.model.codec import encode_events, encode_outputs
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
 from millstream.orders.kill_switch import Heartbeat
 from millstream.orders.service import orders_loop
-from millstream.orders.store import watch
+from millstream.orders.store import RobotRecord, watch
 from millstream.parts import PATIENCE_S, DataPart, FramesPart, Part
 from millstream.proof import JOURNAL
-from millstream.robot import control_stream, robo_loop, trade_stream
+from millstream.resuming import Resumed, check_same, resume_robots
+from millstream.returning import refuse_used, returning
+from millstream.robot import Market, robo_loop, trade_stream
+from millstream.robot.control import SESSION_ENDS
 from millstream.roster import describe, seat_robots
 from millstream.sharing import frame_client, frame_server
 from millstream.sources import Sources
@@ -55,6 +61,7 @@ class Session:
     directory: a new folder for the journal and the order store.
     paced: a local feed is paused when the robots are behind, instead of being conflated.
     sources: where events come from; None: the streams of the configuration.
+    resume: a session that is in the folder goes on, where there is one.
     Raises ConfigError, JournalError or StoreError: one sentence, and nothing is left open.
     """
 
@@ -65,10 +72,11 @@ class Session:
         *,
         paced: bool = False,
         sources: Sources | None = None,
+        resume: bool = False,
     ) -> None:
         self.directory = directory
-        self.manifest = describe(config)
-        self.robots = seat_robots(self.manifest)
+        self._resumed: Resumed | None = None
+        configured = describe(config)  # what is wrong in it is said before anything is made
         if sources is None:
             sources = Sources([make_stream(section) for section in config.streams])
         self.sources, self.streams = sources, sources.streams
@@ -78,15 +86,24 @@ class Session:
         self._reason = "the session did not start"
         with ExitStack() as opened:
             self.bus = opened.enter_context(Bus())
-            self.journal = JournalWriter(
-                directory / JOURNAL,
-                self.manifest,
-                config.journal.segment_mib * 2**20,
-                config.journal.compress,
-            )
-            opened.callback(self._close_journal)
+            place = directory / JOURNAL
+            limits = config.journal.segment_mib * 2**20, config.journal.compress
+            if not resume or not place.exists():
+                refuse_used(place)
+            directory.mkdir(parents=True, exist_ok=True)
             self.store = open_store(config.order_store, directory)
             opened.callback(self.store.close)
+            if resume and place.exists():
+                check_same(Journal.open(place).manifest, configured)
+                self._resumed = found = resume_robots(place, *limits)
+                self.manifest, self.robots, self.journal = (
+                    found.manifest, found.robots, found.journal,
+                )  # fmt: skip
+            else:
+                self.manifest = describe(config, returning(self.store))
+                self.robots = seat_robots(self.manifest)
+                self.journal = JournalWriter(place, self.manifest, *limits)
+            opened.callback(self._close_journal)
             self._heartbeat = Heartbeat(config.kill.heartbeat_s * 10**9)
             self.kill = open_kill_switch(config, directory, self._heartbeat, opened)
             self._introduce(config, paced, opened)
@@ -98,6 +115,7 @@ class Session:
         market = self.bus.receiver(config.bus.market)
         wishes = self.bus.receiver(config.bus.wishes)
         control = self.bus.receiver(config.bus.control)
+        answers = self.bus.receiver(config.bus.answers)
         traffic = Traffic(self.store, watched=self.sources.in_step)
         self._to_robots = traffic.to_robots(self.bus.sender(robo.endpoint))
         self._to_control = self.bus.sender(control.endpoint)
@@ -142,26 +160,42 @@ class Session:
             traffic.robots(robo), self.robots, self.journal,
             traffic.to_orders(self.bus.sender(wishes.endpoint)),
             self._heartbeat.clock_ns, self.bus.sender(frames.endpoint) if frames else None,
+            None, self.bus.sender(answers.endpoint),
         )  # fmt: skip
+        orders_desk = OrderDesk(self.store, risk_book(config.risk))
+        if self._resumed is not None:
+            lost = "not sent: the session ended before it was stored"
+            orders_desk.refuse_lost(self._resumed.wishes, lost, time_ns())
+            cancels = [one for one in self._resumed.wishes if isinstance(one.body, CancelOrder)]
+            if cancels:
+                self.bus.sender(wishes.endpoint).send(encode_outputs(cancels))
         self._orders = Part(
             "orders", orders_loop,
             traffic.orders(Inbox({"events": market, "wishes": wishes})), self.store,
-            OrderDesk(self.store, risk_book(config.risk)),
+            orders_desk,
             Gateway(self.store, venue, config.gateway.oldest_intent_s * 10**9),
             self.journal.sync, time_ns, self._no_more_wishes.is_set, self.kill.look,
         )  # fmt: skip
         self._trades = Part(
             "trades", trade_stream,
             traffic.changes(
-                watch(self.store, self.store.revision, None, self._no_more_changes.is_set)
+                watch(self.store, self._heard(), None, self._no_more_changes.is_set)
             ),
             traffic.to_robots(self.bus.sender(robo.endpoint)),
         )  # fmt: skip
-        self._control = Part(
-            "control", control_stream,
-            control, traffic.to_robots(self.bus.sender(robo.endpoint)),
-            self._no_more_wishes.is_set,
+        door = Door(self.directory)
+        opened.callback(door.close)
+        carrier = Carrier(config.streams, make_stream, self._carry)
+        desk = ControlDesk(
+            control, door, answers, traffic.to_robots(self.bus.sender(robo.endpoint)),
+            self.store if isinstance(self.store, RobotRecord) else None, carrier.carry,
         )  # fmt: skip
+        for entry in self.manifest.robots:
+            desk.know(entry.name, entry.class_path, entry.markets)
+        carrier.carry(
+            [Market.parse(market) for entry in self.manifest.robots for market in entry.markets]
+        )()  # of robots that returned
+        self._control = Part("control", desk.run, self._no_more_wishes.is_set)
         # who listens comes before who speaks
         self._parts = (self._robots, self._orders, self._trades, self._control, self._data)
         mailbox = open_mailbox(config, opened)
@@ -179,15 +213,30 @@ class Session:
         """Start every part."""
         for part in self._parts:
             part.start()
+        if self._resumed is not None:
+            self.command("continue", who="millstream", why="the session goes on")
 
     def failure(self) -> str:
         """What made a part end before its time; "" while all is well."""
         return next((f"{part.name}: {part.error}" for part in self._parts if part.error), "")
 
     def command(self, command: str, robot: str = "", *, who: str, why: str) -> None:
-        """Give a robot a command, or all of them: pause, resume, stop, start, or its own word."""
+        """Give a robot a command, or all of them: pause, resume, stop, start, or its own word.
+
+        Nobody waits for an answer; `millstream control` does.
+        """
         batch = encode_events([Control(time_ns(), robot, command, {}, who, why)])
         self._to_control.send(batch)
+
+    def _heard(self) -> int:
+        """The revision of the order store up to which the robots have heard of it."""
+        return self.store.revision if self._resumed is None else self._resumed.robots.revision
+
+    def _carry(self, stream: VenueStream) -> None:
+        """A stream for markets that nobody carried until now. From any thread."""
+        stream.bind_observer(self.publisher)
+        self.streams = [*self.streams, stream]
+        self._data.add(stream)
 
     def stop(self, reason: str) -> None:
         """End in good order: the feed, the robots, the orders, the journal.
@@ -197,7 +246,8 @@ class Session:
         self._reason = reason
         self._data.finish()
         if self._robots.is_alive():
-            self.command("stop", who="millstream", why=reason)
+            ends = Control(time_ns(), "", "stop", {SESSION_ENDS: True}, "millstream", reason)
+            self._to_control.send(encode_events([ends]))
             self._wait_until_robots_stand()
         self._heartbeat.stop()
         self._no_more_wishes.set()

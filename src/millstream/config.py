@@ -159,6 +159,7 @@ class BusSection(Section, frozen=True):
     market: str = "inproc://market"  # market events for the gateway
     wishes: str = "inproc://wishes"  # the robots' wishes for orders
     control: str = "inproc://control"  # commands to robots
+    answers: str = "inproc://answers"  # of the robots to who commands them
     frames: str = "inproc://frames"  # frames that robots publish
     changes: str = "inproc://changes"  # where parts hear that the order store has changed
 

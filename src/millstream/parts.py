@@ -108,12 +108,30 @@ class DataPart(LoopPart):
         self._streams = streams
         self._publishers = publishers
         self._frames = frames
+        self._more: list[tuple[Stream, asyncio.Future[None]]] = []
+
+    def add(self, stream: Stream) -> None:
+        """Run one stream more from now on. From any thread; this one has to run."""
+        self._up.wait(PATIENCE_S)
+        if self._loop is not None and self.is_alive():
+            self._loop.call_soon_threadsafe(self._begin, stream)
+
+    def _begin(self, stream: Stream) -> None:
+        running = asyncio.ensure_future(stream.start())
+        running.add_done_callback(lambda _: self._end.set() if self._end is not None else None)
+        self._more.append((stream, running))
+
+    async def _stop_more(self) -> None:
+        for stream, running in self._more:
+            await stream.stop()
+            await running
 
     async def _serve(self, end: asyncio.Event) -> None:
         if self._frames is not None:
             await self._frames.start()
         try:
             await data_stream(self._streams, end)
+            await self._stop_more()
         finally:
             if self._frames is not None:
                 await self._frames.stop()

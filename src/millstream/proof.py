@@ -9,7 +9,7 @@ import msgspec
 
 from millstream.errors import JournalDamaged
 from millstream.journal import Difference, Journal, replay
-from millstream.roster import changed_robots, seat_robots
+from millstream.roster import ChangedRobot, changed_robots, seat_robots
 
 JOURNAL = "journal"  # the folder of a session's journal, in the session's own
 
@@ -41,8 +41,9 @@ def replay_session(directory: Path, progress: Callable[[int], None] | None = Non
     journal = Journal.open(inner if inner.is_dir() else directory)
     changed = changed_robots(journal.manifest)
     notes = [str(robot) for robot in changed]
+    added: list[ChangedRobot] = []
     try:
-        report = replay(journal, seat_robots(journal.manifest), progress)
+        report = replay(journal, seat_robots(journal.manifest, added), progress)
     except JournalDamaged as error:
         return Proof(
             equal=False, events=journal.last_sequence, orders=0, outputs=0, states=0,
@@ -50,6 +51,8 @@ def replay_session(directory: Path, progress: Callable[[int], None] | None = Non
             damage=str(error), notes=notes,
             events_per_second=0.0, cpu_seconds=0.0, wall_seconds=0.0,
         )  # fmt: skip
+    changed += added
+    notes += [str(robot) for robot in added]
     if report.cut is not None:
         notes.append(str(report.cut))
     if not report.closed:

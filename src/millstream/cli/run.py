@@ -30,6 +30,9 @@ REFRESH_S = 0.2
 @click.option("--seconds", type=float, help="How long. Default: until Ctrl-C.")
 @click.option("--out", type=click.Path(path_type=Path), help="Robots: the session's new folder.")
 @click.option(
+    "--resume", is_flag=True, help="Robots: go on with the session in --out, if there is one."
+)
+@click.option(
     "--part",
     type=click.Choice(["robots", "orders", "stream"]),
     help="Robots: run this part alone; the others have processes of their own.",
@@ -46,6 +49,7 @@ def run(
     config: Path,
     seconds: float | None,
     out: Path | None,
+    resume: bool,
     part: str | None,
     process: str | None,
     as_json: bool,
@@ -96,7 +100,9 @@ def run(
         from millstream.cli.run_part import run_part
 
         return run_part(config, part, process, seconds, out)
-    return _run_robots(config, seconds, out)
+    if resume and out is None:
+        raise ConfigError("--resume goes on with the session in a folder: name it by --out")
+    return _run_robots(config, seconds, out, resume)
 
 
 def _looks_like_freqtrades(values: object) -> bool:
@@ -131,11 +137,11 @@ def _run_strategy(
     return run_strategy(values, config, seconds, out, as_json, played)
 
 
-def _run_robots(config: Path, seconds: float | None, out: Path | None) -> int:
+def _run_robots(config: Path, seconds: float | None, out: Path | None, resume: bool) -> int:
     settings = load_config(config)
     directory = out or Path("sessions") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     log_to(directory / "log.txt")
-    session = Session(settings, directory)
+    session = Session(settings, directory, resume=resume)
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGUSR1, lambda *_: _kill(session))

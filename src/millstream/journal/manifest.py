@@ -22,6 +22,7 @@ class RobotEntry(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]  # JSON-able, as the configuration gave them
     code_hash: str  # of the source file: another hash, another robot
     source_file: str  # its name, without the directory
+    standing: str = "running"  # it begins so; or "paused", "stopped"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

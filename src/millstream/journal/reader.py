@@ -91,11 +91,11 @@ class Journal:
         self._restart()
         return self._walk(segments(self.directory), 1)
 
-    def tail(self) -> Blocks:
-        """The blocks of the last segment alone, whose header is believed: what a resume needs."""
+    def tail(self, number: int | None = None) -> Blocks:
+        """The blocks from a segment on, whose header is believed; None: of the last one alone."""
         self._restart()
         found = segments(self.directory)
-        return self._walk(found, max(found), believe_header=True)
+        return self._walk(found, number or max(found), believe_header=True)
 
     def _walk(
         self, found: dict[int, set[str]], begin: int, *, believe_header: bool = False
@@ -104,7 +104,8 @@ class Journal:
         for number in range(begin, last + 1):
             with open_segment(self.directory, number, self.last_sequence) as segment:
                 self._may_be_cut = number == last and segment.path.suffix == f".{PLAIN}"
-                if self._read_header(segment, number, believe_header):
+                believe = believe_header and number == begin
+                if self._read_header(segment, number, believe):
                     self.last_segment = number
                     yield from self._read_blocks(segment, is_first=number == 1)
 

@@ -110,6 +110,16 @@ class OrderDesk:
                 allowed.append(wish)
         return allowed
 
+    def refuse_lost(self, outputs: Sequence[Output], why: str, now_ns: int) -> None:
+        """Store orders as rejected that were wished and never came here; the robots hear of it."""
+        lost = {
+            output.body.order_id: _rejected(output.body, output.robot, Refusal(why), now_ns)
+            for output in outputs
+            if isinstance(output.body, PlaceOrder) and self._store.get(output.body.order_id) is None
+        }
+        if lost:
+            self._store.insert(list(lost.values()))
+
     def set_state(self, state: RiskState) -> None:
         """What may leave at all from now on."""
         self._risk.state = state

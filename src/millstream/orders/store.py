@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -115,6 +115,7 @@ class SavedRobot(msgspec.Struct, frozen=True, kw_only=True):
     saved_ns: int = 0
 
 
+@runtime_checkable
 class RobotRecord(Protocol):
     """Keeps the set-ups of robots beside the orders.
 

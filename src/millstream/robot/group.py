@@ -106,7 +106,7 @@ class RobotGroup:
                 f'the state of robot "{setup.name}" cannot be stored: {error}; '
                 "use numbers, text, Decimal, lists, dicts and structs"
             ) from error
-        self._seats[setup.name] = Seat(robot, setup.entry)
+        self._seats[setup.name] = Seat(robot, setup.entry, setup.standing)
         self._reroute()
         return robot
 

@@ -21,6 +21,7 @@ from millstream.model import (
     CancelAll,
     CancelOrder,
     Control,
+    ControlAnswer,
     LogLine,
     Output,
     PlaceOrder,
@@ -74,10 +75,12 @@ def robo_loop(
     clock_ns: Callable[[], int],
     frames: Sender | None = None,
     timers: Timers | None = None,
+    answers: Sender | None = None,
 ) -> None:
     """Run the robots until a `SessionEnd` comes: journal first, then think, then act.
 
     frames: where the frames go that robots publish; None: nobody follows them.
+    answers: where the answers to commands go; None: nobody waits for them.
     timers: not used any more; the robots bring their own.
     """
     timers = robots.timers
@@ -85,12 +88,12 @@ def robo_loop(
     while not ended:
         body = receiver.receive(_wait_ms(timers, clock_ns))
         if body is not None:
-            ended = _turn(body, robots, journal, wishes, frames)
+            ended = _turn(body, robots, journal, wishes, frames, answers)
         now_ns = clock_ns()
         due_ns = timers.next_due_ns()
         if due_ns is not None and due_ns <= now_ns:
             late = encode_events(timers.due(now_ns))
-            _turn(late, robots, journal, wishes, frames)
+            _turn(late, robots, journal, wishes, frames, answers)
 
 
 def _wait_ms(timers: Timers, clock_ns: Callable[[], int]) -> int:
@@ -106,6 +109,7 @@ def _turn(
     journal: Journal,
     wishes: Sender,
     frames: Sender | None,
+    answers: Sender | None,
 ) -> bool:
     """One batch through the robots; returns whether it ended the session."""
     try:
@@ -116,16 +120,16 @@ def _turn(
     first = journal.append_events(body, len(events))
     outputs: list[Output] = []
     for sequence, event in enumerate(events, first):
-        answers = robots.handle(sequence, event)
-        if answers:
-            outputs += answers
+        outputs += robots.handle(sequence, event)
     if outputs:
         journal.append_outputs(outputs)
-        _act(outputs, wishes, frames)
+        _act(outputs, wishes, frames, answers)
     return bool(events) and isinstance(events[-1], SessionEnd)
 
 
-def _act(outputs: Sequence[Output], wishes: Sender, frames: Sender | None) -> None:
+def _act(
+    outputs: Sequence[Output], wishes: Sender, frames: Sender | None, answers: Sender | None
+) -> None:
     wished = [output for output in outputs if isinstance(output.body, _WISHES)]
     if wished and not wishes.send(encode_outputs(wished)):
         log.error("%d wishes for orders found no room for 10 s and were left out", len(wished))
@@ -133,6 +137,10 @@ def _act(outputs: Sequence[Output], wishes: Sender, frames: Sender | None) -> No
         shared = [output for output in outputs if isinstance(output.body, _FRAMES)]
         if shared and not frames.send(encode_outputs(shared)):
             log.error("%d frames found no room for 10 s and were not published", len(shared))
+    if answers is not None:
+        answered = [output for output in outputs if isinstance(output.body, ControlAnswer)]
+        if answered:
+            answers.send(encode_outputs(answered))
     for output in outputs:
         if isinstance(output.body, LogLine):
             log.log(_LEVELS[output.body.level], "%s: %s", output.robot, output.body.text)

@@ -74,10 +74,10 @@ class Seat:
     entry: JSON of its manifest entry, if it was added to a running session.
     """
 
-    def __init__(self, robot: Robot, entry: bytes = b"") -> None:
+    def __init__(self, robot: Robot, entry: bytes = b"", standing: str = "running") -> None:
         self.robot = robot
         self.entry = entry
-        self.standing = "running"
+        self.standing = standing
         self.resumes_as = ""  # its standing before the session ended; "": it goes on
         self.error = ""  # of a failed robot
         self._undrawn = robot.random.getstate()

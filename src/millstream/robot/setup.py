@@ -18,6 +18,7 @@ class RobotSetup(msgspec.Struct, frozen=True):
     robot: type[Robot]
     markets: tuple[Market, ...]  # what it sees; the first is the one it trades if it trades one
     parameters: msgspec.Struct  # an instance of robot.Parameters
+    standing: str = "running"  # it begins so; or "paused", "stopped"
     entry: bytes = b""  # JSON of its manifest entry, if it is added to a running session
 
 

@@ -1,0 +1,129 @@
+"""A session goes on where it stopped: last checkpoint, tail of the journal, order store.
+
+The same run: ids, timers, random numbers and standings go on, and the journal replays as one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from millstream.errors import ConfigError, JournalError, RobotError
+from millstream.journal import Block, Journal, JournalWriter, Kind, Manifest, describe
+from millstream.journal.recall import recall
+from millstream.model import CancelOrder, Output, PlaceOrder
+from millstream.model.codec import decode_events, decode_outputs, encode_outputs
+from millstream.robot import RobotGroup
+from millstream.roster import changed_robots, checkpoint_interval, reseat_robots, seat_robots
+
+__all__ = ["Resumed", "check_same", "resume_robots"]
+
+_REMEMBERED = 65_536  # wishes: more than can be on their way
+
+
+class Resumed(msgspec.Struct):
+    """Robots as they were when their journal ended, and the journal, ready to be written on."""
+
+    manifest: Manifest
+    robots: RobotGroup
+    journal: JournalWriter
+    wishes: list[Output]  # the last ones: whether they arrived, the order store knows
+    replayed: int  # events, after the last checkpoint
+
+
+def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
+    """Go on with the journal in a folder.
+
+    Raises JournalError when it is being written, is damaged, or its tail does not replay equal;
+    ConfigError when a robot's code has changed since.
+    """
+    changed = changed_robots(Journal.open(place).manifest)
+    if changed:
+        raise ConfigError(
+            f"{changed[0]}: a session goes on with the code it began with; put that back, or begin "
+            "a new session"
+        )
+    writer = JournalWriter.resume(place, segment_bytes, compress)
+    try:
+        journal = Journal.open(place)
+        tail = _recalled(journal)
+        writer.append_outputs(tail.waiting)  # what died with the process is recorded now
+        wishes = [*tail.wishes, *_orders(tail.waiting)]
+        return Resumed(journal.manifest, tail.robots, writer, wishes, tail.replayed)
+    except BaseException:
+        writer.close("it could not go on")
+        raise
+
+
+def check_same(manifest: Manifest, configured: Manifest) -> None:
+    """Raise ConfigError when a configuration has other robots than the session began with."""
+    began = {entry.name: entry for entry in manifest.robots}
+    for entry in configured.robots:
+        if entry.name not in began or _text(began[entry.name]) != _text(entry):
+            raise ConfigError(
+                f'robot "{entry.name}" of the configuration is not as the session has it: use '
+                "`millstream control` to add or tune a robot, or begin a new session"
+            )
+
+
+def _text(entry: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(entry, order="sorted")
+
+
+def _recalled(journal: Journal) -> _Tail:
+    found = recall(journal, checkpoint_interval(journal.manifest))
+    if found is not None:
+        try:
+            robots = reseat_robots(journal.manifest, found.checkpoints)
+        except RobotError:
+            pass  # a robot keeps something outside its state: only all of its events bring it back
+        else:
+            tail = _Tail(robots, found.sequence)
+            tail.drive(found.blocks)
+            return tail
+    tail = _Tail(seat_robots(journal.manifest), 0)
+    tail.drive(journal.blocks())
+    return tail
+
+
+class _Tail:
+    """Drives recorded events through robots, as far as they do not know them yet."""
+
+    def __init__(self, robots: RobotGroup, known: int) -> None:
+        self.robots = robots
+        self.waiting: list[Output] = []  # answers without a record
+        self.wishes: deque[Output] = deque(maxlen=_REMEMBERED)
+        self.replayed = 0
+        self._known = known
+
+    def drive(self, blocks: Iterable[Block]) -> None:
+        """Every block in order. Raises JournalError at an answer that differs from the record."""
+        for block in blocks:
+            if block.kind is Kind.EVENTS:
+                self._check([])
+                for sequence, event in enumerate(decode_events(block.body), block.first_sequence):
+                    if sequence > self._known:
+                        self.waiting += self.robots.handle(sequence, event)
+                        self.replayed += 1
+            elif block.kind is Kind.OUTPUTS:
+                recorded = decode_outputs(block.body)
+                self.wishes += _orders(recorded)
+                self._check([output for output in recorded if output.cause > self._known])
+
+    def _check(self, recorded: list[Output]) -> None:
+        answered = self.waiting[: len(recorded)] if recorded else self.waiting
+        if encode_outputs(answered) != encode_outputs(recorded):
+            odd = (recorded or answered)[0]
+            raise JournalError(
+                f"the session cannot go on: its robots answer event {odd.cause} otherwise than "
+                f"recorded ({odd.robot}: {describe(odd.body)}); `millstream replay` says where "
+                "they part, and a new session can begin elsewhere"
+            )
+        del self.waiting[: len(answered)]
+
+
+def _orders(outputs: Iterable[Output]) -> list[Output]:
+    return [output for output in outputs if isinstance(output.body, PlaceOrder | CancelOrder)]

@@ -1,0 +1,35 @@
+"""Robots that an earlier session saved in the order store, and return with the next one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from millstream.errors import JournalError
+from millstream.journal import RobotEntry
+from millstream.orders.store import OrderStore, RobotRecord
+from millstream.roster import saved_entry
+
+__all__ = ["refuse_used", "returning"]
+
+log = logging.getLogger(__name__)
+
+
+def returning(store: OrderStore) -> list[RobotEntry]:
+    """The set-ups in an order store, as a manifest has them. Raises ConfigError."""
+    if not isinstance(store, RobotRecord):
+        return []
+    found = []
+    for one in store.saved_robots():
+        log.info("robot %s returns as %s saved it", one.name, one.who or "somebody")
+        found.append(saved_entry(one.name, one.robot, one.markets, one.parameters, one.standing))
+    return found
+
+
+def refuse_used(place: Path) -> None:
+    """Raise JournalError when a journal is there already, before anything else is opened."""
+    if place.is_dir() and any(place.iterdir()):
+        raise JournalError(
+            f"{place} holds a journal already: name an empty or new directory, or go on with it "
+            "by --resume"
+        )
