@@ -54,7 +54,7 @@ _OPTIONS: Final = {
     "createMarketBuyOrderRequiresPrice": False,
     "fetchCurrencies": False,
 }
-_PAGE: Final = 500
+_MOST_PAGES: Final = 40
 _OPENING_S: Final = 60.0
 _CLOSING_S: Final = 5.0
 
@@ -91,7 +91,7 @@ class CcxtLine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"orders-{exchange}", daemon=True)
-        self._client = _client(self._facts.library_name, keys, url, sandbox, timeout_s, paced)
+        self._client = _client(self._facts, keys, url, sandbox, timeout_s, paced)
 
     def open(self) -> None:
         """Learn the venue's instruments and try the keys.
@@ -311,11 +311,10 @@ class _Inquiry:
         self, call: str, pair: CurrencyPair | None, since_ms: int | None
     ) -> list[MyOrder]:
         """A list of orders; empty, and a failure is noted, when it cannot be had whole."""
-        symbol = None if pair is None else self._facts.symbol(pair)
-        given = (symbol,) if since_ms is None else (symbol, since_ms, _PAGE)
-        found = await self._try(getattr(self._client, call), *given) or []
-        if since_ms is not None and len(found) >= _PAGE:
-            self.failures.append(f"{call} {pair}: more than {_PAGE}, the rest was not asked")
+        if pair is None or since_ms is None:
+            found = await self._try(getattr(self._client, call), None) or []
+        else:
+            found = await self._pages(call, pair, since_ms)
         return [one for words in found if (one := self._order(words)) is not None]
 
     async def order(self, order: MyOrder) -> list[MyOrder]:
@@ -330,17 +329,35 @@ class _Inquiry:
 
     async def fills(self, pair: CurrencyPair, since_ms: int) -> list[SeenFill]:
         """The own fills of a pair."""
-        symbol = self._facts.symbol(pair)
-        found = await self._try(self._client.fetch_my_trades, symbol, since_ms, _PAGE) or []
-        if len(found) >= _PAGE:
-            self.failures.append(f"fills of {pair}: more than {_PAGE}, the rest was not asked")
-        contract = self._contract(symbol)
+        contract = self._contract(self._facts.symbol(pair))
+        found = await self._pages("fetch_my_trades", pair, since_ms)
         return [one for words in found if (one := fill_of(words, contract)) is not None]
 
     async def balances(self) -> dict[str, Decimal] | None:
         """What the account holds."""
         found = await self._try(self._client.fetch_balance)
         return None if found is None else balances_of(found)
+
+    async def _pages(self, call: str, pair: CurrencyPair, since_ms: int) -> list[Any]:
+        """A pair's rows since then; a failure is noted when they cannot be had whole."""
+        facts, symbol = self._facts, self._facts.symbol(pair)
+        found: dict[str, Any] = {}
+        offset = facts.pages == "offset"
+        since_ms -= since_ms % 1_000
+        for number in range(_MOST_PAGES):
+            # By an offset, whole pages are asked for: one of a single pair says not how long it is.
+            further = {"ofs": number * facts.page_rows} if offset else {}
+            asked = (None if offset else symbol, since_ms, facts.page_rows, further)
+            page = await self._try(getattr(self._client, call), *asked) or []
+            new = {str(row["id"]): row for row in page if str(row["id"]) not in found}
+            found |= new
+            if not new or (not offset and len(page) < facts.page_rows):
+                return [row for row in found.values() if row.get("symbol") == symbol]
+            if not facts.pages:
+                break
+            since_ms = since_ms if offset else max(int(row["timestamp"]) for row in page)
+        self.failures.append(f"{call} {pair}: more than {len(found)}, the rest was not asked")
+        return [row for row in found.values() if row.get("symbol") == symbol]
 
     def _order(self, words: Mapping[str, Any]) -> MyOrder | None:
         contract = self._contract(str(words.get("symbol")))
@@ -368,18 +385,23 @@ def _rests(order: MyOrder, made: Mapping[str, Any]) -> bool:
     return not made.get("filled") and made.get("status") in (None, "open")
 
 
-def _client(name: str, keys: Keys, url: str, sandbox: bool, timeout_s: float, paced: bool) -> Any:
+def _client(
+    facts: VenueFacts, keys: Keys, url: str, sandbox: bool, timeout_s: float, paced: bool
+) -> Any:
     """The library's client for a venue, which takes no answer of 500 and above for one."""
     # Its own log of requests has keys and signatures in it.
     logging.getLogger("ccxt.base.exchange").setLevel(logging.WARNING)
-    kind = getattr(library, name)
+    kind = getattr(library, facts.library_name)
 
     def handle_errors(self: Any, code: int, reason: str, *rest: Any) -> Any:
         if code >= 500:
             raise library.ExchangeNotAvailable(f"the venue answered {code} {reason}")
         return kind.handle_errors(self, code, reason, *rest)
 
-    made = type(kind.__name__, (kind,), {"handle_errors": handle_errors})(
+    changed: dict[str, Any] = {"handle_errors": handle_errors}
+    if facts.growing_nonce:
+        changed |= _in_their_order(kind)
+    made = type(kind.__name__, (kind,), changed)(
         {
             "apiKey": keys.key,
             "secret": keys.secret,
@@ -396,6 +418,23 @@ def _client(name: str, keys: Keys, url: str, sandbox: bool, timeout_s: float, pa
         made.urls["api"] = _elsewhere(made.urls["api"], url.rstrip("/"))
         made.hostname = url.partition("//")[2]
     return made
+
+
+def _in_their_order(kind: Any) -> dict[str, Any]:
+    """Methods of a client whose requests arrive one after the other, each with a higher number."""
+    turn, last = asyncio.Lock(), 0
+
+    def nonce(self: Any) -> int:
+        nonlocal last
+        # By our clock alone, as the private stream's: the venue's own tells whole seconds.
+        last = max(last + 1, int(self.milliseconds()))
+        return last
+
+    async def fetch2(self: Any, *given: Any, **named: Any) -> Any:
+        async with turn:  # signed and sent before the next one is signed
+            return await kind.fetch2(self, *given, **named)
+
+    return {"nonce": nonce, "fetch2": fetch2}
 
 
 def _elsewhere(urls: Any, url: str) -> Any:

@@ -348,6 +348,8 @@ class LiveVenue:
         told: list[MyOrder] = []
         for seen in evidence.open:
             mine = next((order for order in own if same_order(order, seen)), None)
+            if mine is None and seen.order_id and self._record.get(seen.order_id) is not None:
+                continue  # it has ended since the venue was asked
             if mine is None:
                 self._note_foreign(seen)
                 told.append(seen)

@@ -6,7 +6,7 @@ table to people. What is not known for sure is taken for the worse.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -39,6 +39,9 @@ class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     amends: bool = True
     ended: tuple[str, ...]  # the calls that tell of ended orders
+    page_rows: int = 100  # of one answer of a list
+    pages: Literal["", "since", "offset"] = ""  # how to ask for the rest; "": not at all
+    growing_nonce: bool = False  # requests have to arrive in their order
     fills_by_stream: bool = True  # False: its stream has no fills of its own, only REST has
 
     def symbol(self, pair: CurrencyPair) -> str:
@@ -65,6 +68,8 @@ _DEAD_MAN: Final = "nothing, unless a timer was set (it would cancel foreign ord
 FACTS: Final[dict[Exchange, VenueFacts]] = {
     Exchange.BINANCE: VenueFacts(
         library_name="binance",
+        page_rows=500,
+        pages="since",
         client_id_scope="open orders of a pair",
         not_found_grace_s=90,  # seen: "does not exist" a minute after it was created
         cancel_on_disconnect=_NOTHING_CANCELED,
@@ -76,6 +81,8 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
     ),
     Exchange.BINANCE_FUTURE: VenueFacts(
         library_name="binanceusdm",
+        page_rows=500,
+        pages="since",
         client_id_scope="open orders of a pair",
         not_found_grace_s=90,
         cancel_on_disconnect=_NOTHING_CANCELED,
@@ -86,6 +93,9 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
     ),
     Exchange.KRAKEN: VenueFacts(
         library_name="kraken",
+        page_rows=50,
+        pages="offset",
+        growing_nonce=True,
         client_id_scope="open orders of the account",
         not_found_grace_s=90,  # seen: REST a minute behind the stream
         cancel_on_disconnect=_DEAD_MAN,
@@ -97,6 +107,7 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
     ),
     Exchange.KRAKEN_FUTURE: VenueFacts(
         library_name="krakenfutures",
+        growing_nonce=True,
         client_id_scope="the account",
         cancels_by_client_id=False,
         not_found_grace_s=90,
