@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import talib
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millstream.demo.indicators import Bollinger, Ema, Rsi, Tema
@@ -24,21 +24,25 @@ def assert_same(mine, theirs):
             assert value == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(PRICES)
 def test_the_rsi_is_talibs(prices):
     assert_same(ours(Rsi(14), prices), talib.RSI(np.array(prices), 14))
 
 
+@settings(deadline=None)
 @given(PRICES)
 def test_the_ema_is_talibs(prices):
     assert_same(ours(Ema(9), prices), talib.EMA(np.array(prices), 9))
 
 
+@settings(deadline=None)
 @given(PRICES)
 def test_the_tema_is_talibs(prices):
     assert_same(ours(Tema.over(9), prices), talib.TEMA(np.array(prices), 9))
 
 
+@settings(deadline=None)
 @given(PRICES)
 def test_the_bollinger_bands_are_talibs(prices):
     upper, middle, _ = talib.BBANDS(np.array(prices), 20, 2, 2)

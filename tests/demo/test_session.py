@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.test_app import events
+
+from millstream.demo.truth import compare_with_exchange
+from millstream.model import MyTrade
+from millstream.simulator.simulation import keys_of
+
+
+def order_of_truth(client_id, volume):
+    """A fill as the exchange's `/_truth` has it."""
+    return {
+        "client_id": client_id, "pair": "BTC/USDT", "side": "buy",
+        "price": "100", "volume": volume, "fee": "0.1",
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def told_truth(*fills):
+    """A server that says these fills."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps({"fills": fills}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "exchanges"
 SPOT = DATA / "binance_spot" / "hftbacktest_spot_btcusdt_20240808.gz"
@@ -42,7 +80,8 @@ def accounted(report):
 def played(tmp_path_factory):
     """A short generated market, played as fast as it goes."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    done = millstream("demo", "--seconds", "40", "--speed", "max", "--json", "--out", out)
+    told = ("--seconds", "40", "--speed", "max", "--paper")
+    done = millstream("demo", *told, "--json", "--out", out)
     assert done.returncode == 0, done.stderr
     return out, json.loads(done.stdout)
 
@@ -55,6 +94,56 @@ def test_the_demo_trades_and_its_replay_is_equal(played):
     assert report["fills"] > 0
     assert {robot["standing"] for robot in report["robots"]} == {"stopped"}
     assert report["replay"]["orders"] == report["orders"]
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory):
+    """A short generated market, traded at the exchange."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    done = millstream("demo", "--seconds", "60", "--json", "--out", out)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return out, json.loads(done.stdout)
+
+
+def test_by_default_the_demo_trades_at_the_exchange_which_has_the_same_fills(traded):
+    _, report = traded
+    assert report["replay"]["equal"]
+    assert report["orders"] > 0
+    assert report["exchange"]["equal"]
+    assert report["exchange"]["fills"] == report["fills"]
+    assert (report["malformed"], report["refused"], report["gaps"]) == (0, 0, 0)
+
+
+def test_its_keys_are_in_no_file(traded):
+    out, _ = traded
+    (key,) = keys_of("binance", 1)
+    text = b"".join(file.read_bytes() for file in out.rglob("*") if file.is_file())
+    assert key.secret.encode() not in text
+    assert key.key.encode() not in text
+
+
+def test_the_fills_came_by_the_private_stream(traded):
+    out, report = traded
+    told = {
+        event.trade_id for event in events(out) if isinstance(event, MyTrade) and not event.revision
+    }
+    assert len(told) == report["fills"]
+
+
+def test_a_fill_that_the_store_has_not_is_named():
+    order = order_of_truth("a1", volume="0.5")
+    with told_truth(order) as url:
+        found = compare_with_exchange(url, [])
+    assert not found.equal
+    assert found.first_difference.endswith(
+        "the exchange has buy 0.5 at 100, fee 0.1, the order store nothing more"
+    )
+
+
+def test_as_fast_as_it_goes_is_for_paper(tmp_path):
+    done = millstream("demo", "--speed", "max", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "--speed max needs --paper" in done.stderr
 
 
 def test_every_frame_is_accounted_for(played):

@@ -133,9 +133,7 @@ def demo_config(feed: Feed, place: Place, seed: int, candles: str = "") -> Confi
         risk=RiskSection(
             max_orders_per_second=200, max_open_orders=10, max_position_notional=Decimal(10_000)
         ),
-        paper=PaperSection(
-            maker_fee_bps=MAKER_FEE_BPS, taker_fee_bps=TAKER_FEE_BPS, latency_ms=5
-        ),
+        paper=PaperSection(maker_fee_bps=MAKER_FEE_BPS, taker_fee_bps=TAKER_FEE_BPS, latency_ms=5),
         journal=JournalSection(),
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import urllib.request
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,6 +14,7 @@ from millstream.errors import StreamError
 from millstream.model import MyTrade
 
 _TIMEOUT_S = 10.0
+_Told: TypeAlias = tuple[str, Decimal, Decimal, Decimal]  # side, price, volume, fee
 
 
 class TruthFigures(msgspec.Struct, frozen=True):
@@ -27,7 +28,6 @@ class TruthFigures(msgspec.Struct, frozen=True):
 
 
 class _Fill(msgspec.Struct, frozen=True):
-    trade_id: int
     client_id: str
     pair: str
     side: str
@@ -50,37 +50,32 @@ def compare_with_exchange(rest: str, trades: Iterable[MyTrade]) -> TruthFigures:
     volumes: defaultdict[str, Decimal] = defaultdict(Decimal)
     for fill in truth.fills:
         volumes[fill.pair] += fill.volume
-    there = {
-        (one.client_id, str(one.trade_id)): (one.side, one.price, one.volume, one.fee)
-        for one in truth.fills
-    }
-    stored = list(trades)
-    here = {
-        (one.order_id, one.trade_id): (str(one.side), one.price, one.volume, one.fee)
-        for one in stored
-    }
+    there: defaultdict[str, list[_Told]] = defaultdict(list)
+    here: defaultdict[str, list[_Told]] = defaultdict(list)
+    for one in truth.fills:
+        there[one.client_id].append((one.side, one.price, one.volume, one.fee))
+    for trade in trades:
+        here[trade.order_id].append((str(trade.side), trade.price, trade.volume, trade.fee))
     difference = _first_difference(there, here)
-    if not difference and len(stored) != len(truth.fills):
-        difference = f"{len(stored)} fills are stored, the exchange had {len(truth.fills)}"
     orders = len({fill.client_id for fill in truth.fills})
     return TruthFigures(not difference, len(truth.fills), orders, dict(volumes), difference)
 
 
-def _first_difference(
-    there: Mapping[tuple[str, str], Any], here: Mapping[tuple[str, str], Any]
-) -> str:
-    for key in there.keys() | here.keys():
-        if there.get(key) != here.get(key):
-            order_id, trade_id = key
+def _first_difference(there: Mapping[str, list[_Told]], here: Mapping[str, list[_Told]]) -> str:
+    for order_id in sorted({*there, *here}):
+        theirs, ours = Counter(there.get(order_id, ())), Counter(here.get(order_id, ()))
+        if theirs != ours:
             return (
-                f"order {order_id}, fill {trade_id}: the exchange has "
-                f"{_shown(there.get(key))}, the order store {_shown(here.get(key))}"
+                f"order {order_id}: the exchange has {_shown(theirs - ours)}, "
+                f"the order store {_shown(ours - theirs)}"
             )
     return ""
 
 
-def _shown(fill: Any) -> str:
-    if fill is None:
-        return "nothing"
-    side, price, volume, fee = fill
-    return f"{side} {volume} at {price}, fee {fee}"
+def _shown(fills: Counter[_Told]) -> str:
+    """What one side has and the other has not."""
+    told = [
+        f"{side} {volume.normalize():f} at {price.normalize():f}, fee {fee.normalize():f}"
+        for side, price, volume, fee in fills.elements()
+    ]
+    return "; ".join(told) or "nothing more"
