@@ -411,11 +411,14 @@ def one_stopped_among(count, updates):
             await until(lambda: all(f._types for f in server.producer.followers))
             wide = {f"c{n}": 0.123456789 for n in range(400)}
             update = publish(frame(300, 301, **wide))
+            worst = 0
             for _ in range(updates):
                 server.publish(update)
                 await asyncio.gather(*(answer(other) for other in others))
-            worst = max(figures.queued for figures in server.figures())
-            assert 0 < worst <= 2_000
+                worst = max(worst, *(figures.queued for figures in server.figures()))
+            assert worst <= 2_000
+            left = len(server.figures()) == count - 1  # it answered no ping, or took nothing
+            assert left or (worst > 0 and len(server.figures()) == count)
             stopped.transport.abort()
 
     run(story)
@@ -427,7 +430,7 @@ def test_a_consumer_that_stopped_reading_keeps_nobody_waiting():
 
 @pytest.mark.soak
 def test_one_stopped_consumer_among_a_hundred():
-    one_stopped_among(100, 3_000)
+    one_stopped_among(100, 600)
 
 
 def test_the_path_is_freqtrades():
