@@ -42,9 +42,9 @@ def ran(tmp_path_factory):
 
 
 def told(folder):
-    for record in Journal(folder / "journal").records():
-        if record.kind is Kind.EVENTS:
-            yield from decode_events(record.body)
+    for block in Journal.open(folder / "journal").blocks():
+        if block.kind is Kind.EVENTS:
+            yield from decode_events(block.body)
 
 
 def test_the_consumer_trades_on_the_producers_indicators_and_replays_without_it(ran):
