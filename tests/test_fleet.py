@@ -44,6 +44,7 @@ def until(true, most_s=20.0):
 def session(exchange, tmp_path):  # noqa: F811
     made = Session(config(exchange), tmp_path / "out")
     made.start()
+    assert until(lambda: orders(made))  # every connection is up
     yield made
     made.stop("the test is over")
     made.close()
@@ -72,25 +73,24 @@ def test_a_robot_is_added_trades_is_tuned_paused_saved_and_removed(session):
     assert until(lambda: not session.store.orders("second", open_only=True))
 
 
-@pytest.mark.parametrize(
-    ("command", "robot", "parameters", "more", "said"),
-    [
-        ("add", "x", {}, {"robot_type": "squoter", "markets": NEW["markets"]}, "no robot type"),
-        ("add", "x", {}, {"robot_type": "no.where:Q", "markets": NEW["markets"]}, "cannot import"),
-        ("add", "quoter", QUOTER, NEW, "already"),
-        ("add", "x", QUOTER, NEW | {"markets": ("btc/usdt",)}, "write exchange@pair"),
-        ("add", "x", QUOTER | {"volume": "much"}, NEW, "volume"),
-        ("parameters", "quoter", {"volum": "1"}, {}, 'Did you mean "volume"'),
-        ("pause", "nobody", {}, {}, 'there is no robot "nobody"'),
-    ],
-)
-def test_what_cannot_be_is_refused_with_one_sentence(
-    session, command, robot, parameters, more, said
-):
-    answer = tell(session.directory, command, robot, parameters, **more)
-    assert not answer.accepted
-    assert said in answer.reason
-    assert "\n" not in answer.reason
+REFUSED = [
+    ("add", "x", {}, {"robot_type": "squoter", "markets": NEW["markets"]}, "no robot type"),
+    ("add", "x", {}, {"robot_type": "no.where:Q", "markets": NEW["markets"]}, "cannot import"),
+    ("add", "quoter", QUOTER, NEW, "already"),
+    ("add", "x", QUOTER, NEW | {"markets": ("btc/usdt",)}, "write exchange@pair"),
+    ("add", "x", QUOTER | {"volume": "much"}, NEW, "volume"),
+    ("parameters", "quoter", {"volum": "1"}, {}, 'Did you mean "volume"'),
+    ("pause", "nobody", {}, {}, 'there is no robot "nobody"'),
+]
+
+
+def test_what_cannot_be_is_refused_with_one_sentence(session):
+    for command, robot, parameters, more, said in REFUSED:
+        answer = tell(session.directory, command, robot, parameters, **more)
+        assert not answer.accepted
+        assert said in answer.reason
+        assert "\n" not in answer.reason
+    assert session.store.saved_robots() == []
 
 
 def test_a_robot_on_a_market_that_nobody_carries_gets_a_stream(session):
@@ -98,6 +98,7 @@ def test_a_robot_on_a_market_that_nobody_carries_gets_a_stream(session):
     answer = tell(session.directory, "add", "second", QUOTER, **(NEW | {"markets": markets}))
     assert answer.accepted
     assert until(lambda: len(session.streams) == 2)
+    time.sleep(1)  # it connects
     assert [str(pair) for pair in session.streams[1].currency_pairs] == ["ETH/USDT"]
 
 
@@ -146,6 +147,7 @@ def test_robots_that_were_saved_return_with_a_new_session(exchange, tmp_path):  
     store = f"sqlite:{tmp_path}/shared.sqlite"
     first = Session(config(exchange, order_store=store), tmp_path / "one")
     first.start()
+    assert until(lambda: orders(first))
     tell(tmp_path / "one", "add", "second", QUOTER, **NEW)
     first.stop("enough")
     first.close()
