@@ -1,0 +1,216 @@
+"""The last checkpoint of a journal; robots go on from it as if they had seen everything."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from millstream.journal import Journal, JournalWriter, Manifest, RobotEntry
+from millstream.journal.recall import recall
+from millstream.model import (
+    Control,
+    CurrencyPair,
+    Exchange,
+    MyOrder,
+    OrderStatus,
+    OrderType,
+    PlaceOrder,
+    SetTimer,
+    Side,
+    Ticker,
+    TimeInForce,
+    Timer,
+)
+from millstream.model.codec import encode_events
+from millstream.resuming import resume_robots
+from millstream.robot import Robot
+from millstream.robot.load import code_hash
+from millstream.roster import seat_robots
+
+EVERY = 16
+BTC = CurrencyPair.BTC_USDT
+
+
+class Memory(msgspec.Struct):
+    seen: int = 0
+    prices: dict[str, Decimal] = {}  # in the order they came, which is not that of their names
+    drawn: list[float] = []
+
+
+class Forgetful(Robot):
+    """All it knows is in its state: orders in a dict, random numbers, timers."""
+
+    State = Memory
+    state: Memory
+
+    def on_start(self):
+        yield SetTimer("tick", 7)
+        yield SetTimer("once", 50, repeat=False)
+
+    def on_ticker(self, ticker):
+        self.state.seen += 1
+        self.state.prices.pop(str(ticker.bid_price), None)
+        self.state.prices[str(ticker.bid_price)] = Decimal(repr(ticker.ask_price))
+        if len(self.state.prices) > 5:
+            del self.state.prices[next(iter(self.state.prices))]
+        if self.state.seen % 3 == 0:
+            self.state.drawn = [self.random.random(), self.random.gauss(0, 1)]
+            return self.limit(Side.BUY, next(iter(self.state.prices.values())), Decimal(1))
+        return None
+
+    def on_timer(self, timer):
+        self.log.info(f"{timer.name} {self.random.random()}")
+        if timer.name == "once":
+            yield SetTimer("again", 33, repeat=False)
+
+    def on_control(self, control):
+        self.log.info(control.command)
+
+
+class Hoarder(Forgetful):
+    """Keeps something outside its state."""
+
+    def on_ticker(self, ticker):
+        self.count = getattr(self, "count", 0) + 1
+        self.log.info(f"{self.count}")
+
+
+def manifest(robot=Forgetful, names=("one", "two")):
+    entries = tuple(
+        RobotEntry(
+            name=name, class_path=f"tests.journal.test_recall:{robot.__name__}",
+            markets=("binance@btc/usdt",), parameters={}, code_hash=code_hash(robot),
+            source_file="test_recall.py",
+        )
+        for name in names
+    )  # fmt: skip
+    return Manifest(
+        run_id="run001", started_ns=0, seed=3, millstream_version="", python_version="",
+        platform="", robots=entries,
+        settings={"checkpoint_every_events": EVERY, "whole_checkpoints": True},
+    )  # fmt: skip
+
+
+def events_for(group, number):
+    """What the loop would append next: due timers first, then something of the market."""
+    now = number * 5
+    found = list(group.timers.due(now))
+    kind = number % 11
+    if kind == 7:
+        word = "pause" if number % 2 else "resume"
+        found.append(Control(now, "two", word, {}, "ann", "", f"r{number}"))
+    elif kind == 9:
+        found.append(
+            MyOrder(
+                now, Exchange.BINANCE, BTC, "one", "x", "", Side.BUY, OrderType.LIMIT,
+                TimeInForce.GTC, False, Decimal(1), Decimal(1), OrderStatus.WORKING, Decimal(0),
+                None, "", number,
+            )
+        )  # fmt: skip
+    else:
+        price = float((number * 37) % 13)
+        found.append(Ticker(now, Exchange.BINANCE, BTC, 0, price, 1.0, price + 1, 1.0))
+    return found
+
+
+def turn(group, journal, number, record=True):
+    found = events_for(group, number)
+    first = journal.append_events(encode_events(found), len(found))
+    outputs = []
+    for sequence, event in enumerate(found, first):
+        outputs += group.handle(sequence, event)
+    if record:
+        journal.append_outputs(outputs)
+    return outputs
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 120), st.integers(1, 60), st.integers(300, 100_000), st.booleans())
+def test_robots_that_go_on_answer_as_those_that_never_stopped(
+    tmp_path_factory, before, after, segment_bytes, died_thinking
+):
+    place = tmp_path_factory.mktemp("journal") / "j"
+    writer = JournalWriter(place, manifest(), segment_bytes, compress=False)
+    steady = seat_robots(manifest())
+    for number in range(1, before + 1):
+        turn(steady, writer, number, record=not (died_thinking and number == before))
+    writer.close("the day is over") if not died_thinking else leave(writer)
+
+    resumed = resume_robots(place, segment_bytes, compress=False)
+    assert resumed.journal.next_sequence == writer.next_sequence
+    assert resumed.robots.revision == steady.revision
+    if before > 2 * EVERY:
+        assert resumed.replayed <= 3 * EVERY
+    for number in range(before + 1, before + after + 1):
+        found = events_for(steady, number)
+        assert events_for(resumed.robots, number) == found
+        first = resumed.journal.append_events(encode_events(found), len(found))
+        for sequence, event in enumerate(found, first):
+            assert resumed.robots.handle(sequence, event) == steady.handle(sequence, event)
+    resumed.journal.close("")
+
+
+def leave(writer):
+    """As a killed process does: the files are let go, and nothing more is written."""
+    writer._ready = False
+    writer.close("")
+
+
+def test_what_died_with_the_process_is_recorded_by_the_next(tmp_path):
+    writer = JournalWriter(tmp_path / "j", manifest())
+    group = seat_robots(manifest())
+    for number in range(1, 40):
+        answers = turn(group, writer, number, record=number < 39)
+    leave(writer)
+    wished = [output for output in answers if isinstance(output.body, PlaceOrder)]
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert wished
+    assert resumed.wishes[-len(wished) :] == wished
+    resumed.journal.close("")
+    from millstream.proof import replay_session
+
+    proof = replay_session(tmp_path / "j")
+    assert proof.equal, proof.first_difference
+
+
+def test_a_robot_that_keeps_something_outside_its_state_sees_all_events_again(tmp_path):
+    told = manifest(Hoarder)
+    writer = JournalWriter(tmp_path / "j", told)
+    group = seat_robots(told)
+    for number in range(1, 100):
+        turn(group, writer, number)
+    writer.close("")
+    assert recall(Journal.open(tmp_path / "j"), EVERY) is not None
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.replayed == writer.next_sequence - 1
+    assert resumed.robots.seats[0].robot.count == group.seats[0].robot.count
+    resumed.journal.close("")
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_short_journal_has_no_checkpoint(tmp_path, count):
+    writer = JournalWriter(tmp_path / "j", manifest())
+    group = seat_robots(manifest())
+    for number in range(1, count + 1):
+        turn(group, writer, number)
+    writer.close("")
+    assert recall(Journal.open(tmp_path / "j"), EVERY) is None
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.journal.next_sequence == writer.next_sequence
+    resumed.journal.close("")
+
+
+def test_a_timer_and_its_beat_come_back(tmp_path):
+    writer = JournalWriter(tmp_path / "j", manifest())
+    group = seat_robots(manifest())
+    for number in range(1, 60):
+        turn(group, writer, number)
+    writer.close("")
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.robots.timers.of("one") == group.timers.of("one")
+    assert isinstance(resumed.robots.timers.due(10_000)[0], Timer)
+    resumed.journal.close("")
