@@ -24,6 +24,8 @@ NAMES = (
     "analyze_a_journal",
     "journal_append",
     "frames_between_bots",
+    "order_intent_to_gateway",
+    "order_intent_killed",
     "order_store_mongo",
     "import_time",
 )
