@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep, time_ns
 
-from millstream.bus import Bus, EventPublisher, Inbox
+from millstream.bus import Bus, EventPublisher, FirstThen, Inbox
 from millstream.bus.door_zmq import Door
 from millstream.carrier import Carrier
 from millstream.config import Config, StreamSection
@@ -112,6 +112,7 @@ class Session:
     def _introduce(self, config: Config, paced: bool, opened: ExitStack) -> None:
         """Hand everybody what they need of each other."""
         robo = self.bus.receiver(config.bus.robo)
+        own = self.bus.receiver(config.bus.own)  # no market burst delays these
         market = self.bus.receiver(config.bus.market)
         wishes = self.bus.receiver(config.bus.wishes)
         control = self.bus.receiver(config.bus.control)
@@ -151,13 +152,13 @@ class Session:
             [self.publisher, self.learned, self.steps],
             self.frame_client,
         )
-        from_gateway = traffic.to_robots(self.bus.sender(robo.endpoint))
+        from_gateway = traffic.to_robots(self.bus.sender(own.endpoint))
         venue = open_venue(
             config, self.store, lambda events: from_gateway.send(encode_events(events)), opened
         )
         self._robots = Part(
             "robots", robo_loop,
-            traffic.robots(robo), self.robots, self.journal,
+            traffic.robots(FirstThen(own, robo)), self.robots, self.journal,
             traffic.to_orders(self.bus.sender(wishes.endpoint)),
             self._heartbeat.clock_ns, self.bus.sender(frames.endpoint) if frames else None,
             None, self.bus.sender(answers.endpoint),
@@ -181,13 +182,13 @@ class Session:
             traffic.changes(
                 watch(self.store, self._heard(), None, self._no_more_changes.is_set)
             ),
-            traffic.to_robots(self.bus.sender(robo.endpoint)),
+            traffic.to_robots(self.bus.sender(own.endpoint)),
         )  # fmt: skip
         door = Door(self.directory)
         opened.callback(door.close)
         carrier = Carrier(config.streams, make_stream, self._carry)
         desk = ControlDesk(
-            control, door, answers, traffic.to_robots(self.bus.sender(robo.endpoint)),
+            control, door, answers, traffic.to_robots(self.bus.sender(own.endpoint)),
             self.store if isinstance(self.store, RobotRecord) else None, carrier.carry,
         )  # fmt: skip
         for entry in self.manifest.robots:

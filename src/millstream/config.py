@@ -156,6 +156,7 @@ class BusSection(Section, frozen=True):
     """
 
     robo: str = "inproc://robo"  # everything a robot hears of
+    own: str = "inproc://own"  # their own orders and commands: heard before everything else
     market: str = "inproc://market"  # market events for the gateway
     wishes: str = "inproc://wishes"  # the robots' wishes for orders
     control: str = "inproc://control"  # commands to robots

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import time_ns
 from typing import NamedTuple, Protocol
 
-from millstream.bus import Inbox, Receiver, Sender
+from millstream.bus import FirstThen, Inbox, Receiver, Sender
 from millstream.model import Event
 from millstream.model.codec import encode_events
 from millstream.orders.store import Change, OrderStore
@@ -50,7 +50,7 @@ class _CountedSender:
 class _CountedReceiver:
     """Who asks for the next message has done with the one before."""
 
-    def __init__(self, receiver: Receiver, done: list[int]) -> None:
+    def __init__(self, receiver: Receiver | FirstThen, done: list[int]) -> None:
         self._receiver, self._done, self._taken = receiver, done, 0
 
     def receive(self, timeout_ms: int) -> bytes | None:
@@ -96,7 +96,7 @@ class Traffic:
         """A sender to one of the endpoints of the orders' thread, counted."""
         return _CountedSender(sender, self._sent["orders"]) if self._watched else sender
 
-    def robots(self, receiver: Receiver) -> Receiver | _CountedReceiver:
+    def robots(self, receiver: Receiver | FirstThen) -> Receiver | FirstThen | _CountedReceiver:
         """Where the robots' thread receives."""
         return _CountedReceiver(receiver, self._done["robots"]) if self._watched else receiver
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from millstream.bus import Bus, Inbox
+from millstream.bus import Bus, FirstThen, Inbox
 from millstream.errors import ConfigError
 
 
@@ -128,3 +128,17 @@ def test_an_endpoint_in_use_is_one_sentence(bus, tmp_path):
 def test_what_is_no_endpoint_is_one_sentence(bus, endpoint):
     with pytest.raises(ConfigError, match="an endpoint is inproc://NAME"):
         bus.receiver(endpoint)
+
+
+def test_what_comes_first_is_given_before_a_burst_that_waits():
+    with Bus() as bus:
+        first, then = bus.receiver("inproc://own"), bus.receiver("inproc://robo")
+        both = FirstThen(first, then)
+        market, own = bus.sender("inproc://robo"), bus.sender("inproc://own")
+        assert both.receive(0) is None
+        for number in range(500):
+            market.send(b"ticker %d" % number)
+        assert both.receive(1_000) == b"ticker 0"
+        own.send(b"fill")
+        assert both.receive(1_000) == b"fill"  # behind one batch, not behind 499
+        assert both.receive(1_000) == b"ticker 1"

@@ -17,13 +17,14 @@ from millstream.bus.commands import CommandRefused, CommandTimedOut, IPCCommand
 from millstream.bus.ipc_publisher import IPCPublisher, Republisher
 from millstream.bus.publisher import EventPublisher
 from millstream.bus.pubsub import Publisher, Subscriber
-from millstream.bus.zmq import Bus, Inbox, Receiver, Sender
+from millstream.bus.zmq import Bus, FirstThen, Inbox, Receiver, Sender
 
 __all__ = [
     "Bus",
     "CommandRefused",
     "CommandTimedOut",
     "EventPublisher",
+    "FirstThen",
     "IPCCommand",
     "IPCCommandSystem",
     "IPCPublisher",

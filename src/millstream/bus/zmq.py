@@ -97,6 +97,31 @@ class Receiver:
         self._socket.close(linger=0)
 
 
+class FirstThen:
+    """Two receivers as one: what waits in `first` is given before anything of `then`.
+
+    Belongs to one thread.
+    """
+
+    def __init__(self, first: Receiver, then: Receiver) -> None:
+        self._first = first
+        self._then = then
+        self._poller = zmq.Poller()
+        for receiver in (first, then):
+            self._poller.register(receiver._socket, zmq.POLLIN)
+
+    def receive(self, timeout_ms: int) -> bytes | None:
+        """The next message, or None when none came within `timeout_ms`."""
+        found = self._next()
+        if found is None and timeout_ms and self._poller.poll(timeout_ms):
+            found = self._next()
+        return found
+
+    def _next(self) -> bytes | None:
+        found = self._first.receive(0)
+        return found if found is not None else self._then.receive(0)
+
+
 class Inbox:
     """Several receivers under names, waited for together. Belongs to one thread."""
 
