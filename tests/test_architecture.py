@@ -87,6 +87,7 @@ TOUCH_THE_WORLD = {
     "journal/writer.py": "files",
     "orders/binance_line.py": "asks a venue by REST, in threads",
     "orders/binance_rest.py": "sockets, and signs with the time",
+    "orders/ccxt_client.py": "asks venues by REST",
     "orders/ccxt_failures.py": "knows the library's errors",
     "orders/ccxt_line.py": "asks venues by REST",
     "orders/kill_http.py": "sockets",

@@ -6,6 +6,7 @@
     ├── BadMessage         a venue sent what its own documentation does not allow
     ├── StreamError        a live connection: refused, lost, closed
     │   └── LoginRefused     ... because the venue does not take the key
+    ├── CallFailed         a service's REST call: `refused` for certain, or nobody knows
     ├── JournalError       a journal that cannot be read or written
     │   └── JournalDamaged   ... because its bytes are not the bytes that were written
     ├── StoreError         the order store: locked, read-only, foreign, full
@@ -25,6 +26,7 @@ from difflib import get_close_matches
 
 __all__ = [
     "BadMessage",
+    "CallFailed",
     "ConfigError",
     "DuplicateOrder",
     "FrameError",
@@ -64,6 +66,14 @@ class StreamError(MillstreamError):
 
 class LoginRefused(StreamError):
     """The venue does not take a key, a signature or a token; the message is the venue's reason."""
+
+
+class CallFailed(MillstreamError):
+    """A REST call of a service failed. refused: the venue said no; False: nobody knows."""
+
+    def __init__(self, message: str, refused: bool) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class JournalError(MillstreamError):

@@ -12,6 +12,7 @@ import logging
 import random
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,16 @@ from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
 from millstream.ipc import IPCSubscriber
 from millstream.model import Channel, Exchange
-from millstream.service.api import ExchangeAPI
+from millstream.orders.keys import Keys
+from millstream.service.api import ExchangeAPI, RestCalls
 from millstream.service.base import ServiceBase
-from millstream.service.configuration import PREFIX, Services, Setting, read_setting
+from millstream.service.configuration import (
+    PREFIX,
+    ApiSection,
+    Services,
+    Setting,
+    read_setting,
+)
 from millstream.service.load import find_service
 from millstream.settings import StreamSection
 from millstream.stream.backoff import Backoff
@@ -79,7 +87,8 @@ class _Plan:
         service.name, service.setting, service.on_error = self.name, self.own, self.setting.on_error
         for api in self.setting.apis:
             exchange = Exchange.parse(api.exchange)
-            made = ExchangeAPI(exchange, api.api_key, api.api_secret, api.api_auth_data)
+            calls = partial(_rest_calls, exchange, api)
+            made = ExchangeAPI(exchange, api.api_key, api.api_secret, api.api_auth_data, calls)
             setattr(service, f"{exchange}_api", made)
         return service
 
@@ -229,6 +238,22 @@ class ServiceProcess:
         _log.log(level, "service %s has ended: %s", plan.name, reason)
         self.ended[plan.name] = reason
         self.failed = self.failed or not service.finished
+
+
+def _rest_calls(exchange: Exchange, api: ApiSection) -> RestCalls:
+    """The way to an account. Raises ConfigError."""
+    try:
+        # Imported here: the library takes a second, and most services need none of it.
+        from millstream.orders.ccxt_calls import CcxtCalls
+    except ImportError:
+        raise ConfigError(
+            f"{exchange}_api: REST calls go by ccxt, which is not installed: pip install "
+            '"millstream[live]"'
+        ) from None
+    words = api.api_auth_data if isinstance(api.api_auth_data, dict) else {}
+    passphrase = words.get("passphrase", "") if words else api.api_auth_data or ""
+    keys = Keys(api.api_key, api.api_secret, str(passphrase))
+    return CcxtCalls(exchange, keys, url=api.url, sandbox=api.sandbox)
 
 
 def _plan(

@@ -25,18 +25,21 @@ _DEFINITE: Final = (
 )
 # Kinds of the above that may speak of an order which is there.
 _IN_DOUBT: Final = (ccxt.DuplicateOrderId, ccxt.OrderNotFound, ccxt.OrderNotCached)
+# Words about the keys that the library takes for any failure.
+_KEYS: Final = re.compile(r"EAPI:Invalid (signature|key)|EGeneral:Permission denied")
 _SECRET: Final = re.compile(r"\?[^\s\"']*")  # a query holds the signature
 _LONGEST: Final = 300
 
 
 def definite(error: BaseException) -> bool:
     """Whether the venue refused for certain, so that there is no order."""
-    return isinstance(error, _DEFINITE) and not isinstance(error, _IN_DOUBT)
+    told = isinstance(error, _DEFINITE) or is_login(error)
+    return told and not isinstance(error, _IN_DOUBT)
 
 
 def is_login(error: BaseException) -> bool:
     """Whether the venue does not take the keys."""
-    return isinstance(error, ccxt.AuthenticationError)
+    return isinstance(error, ccxt.AuthenticationError) or bool(_KEYS.search(str(error)))
 
 
 def sentence(error: BaseException) -> str:

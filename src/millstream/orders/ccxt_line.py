@@ -7,7 +7,6 @@ say. An answer of 500 and above is no answer, whatever its body says.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -33,6 +32,7 @@ from millstream.orders.answers import (
     Rejected,
     SeenFill,
 )
+from millstream.orders.ccxt_client import make_client
 from millstream.orders.ccxt_failures import definite, is_login, sentence
 from millstream.orders.ccxt_words import (
     arguments,
@@ -48,12 +48,6 @@ from millstream.orders.venues import FACTS, VenueFacts
 
 __all__ = ["CcxtLine", "Keys"]
 
-_OPTIONS: Final = {
-    "warnOnFetchOpenOrdersWithoutSymbol": False,
-    "adjustForTimeDifference": True,
-    "createMarketBuyOrderRequiresPrice": False,
-    "fetchCurrencies": False,
-}
 _MOST_PAGES: Final = 40
 _OPENING_S: Final = 60.0
 _CLOSING_S: Final = 5.0
@@ -91,7 +85,7 @@ class CcxtLine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"orders-{exchange}", daemon=True)
-        self._client = _client(self._facts, keys, url, sandbox, timeout_s, paced)
+        self._client = make_client(self._facts, keys, url, sandbox, timeout_s, paced)
 
     def open(self) -> None:
         """Learn the venue's instruments and try the keys.
@@ -383,64 +377,3 @@ def _rests(order: MyOrder, made: Mapping[str, Any]) -> bool:
     if order.type is OrderType.MARKET or order.time_in_force is not TimeInForce.GTC:
         return False
     return not made.get("filled") and made.get("status") in (None, "open")
-
-
-def _client(
-    facts: VenueFacts, keys: Keys, url: str, sandbox: bool, timeout_s: float, paced: bool
-) -> Any:
-    """The library's client for a venue, which takes no answer of 500 and above for one."""
-    # Its own log of requests has keys and signatures in it.
-    logging.getLogger("ccxt.base.exchange").setLevel(logging.WARNING)
-    kind = getattr(library, facts.library_name)
-
-    def handle_errors(self: Any, code: int, reason: str, *rest: Any) -> Any:
-        if code >= 500:
-            raise library.ExchangeNotAvailable(f"the venue answered {code} {reason}")
-        return kind.handle_errors(self, code, reason, *rest)
-
-    changed: dict[str, Any] = {"handle_errors": handle_errors}
-    if facts.growing_nonce:
-        changed |= _in_their_order(kind)
-    made = type(kind.__name__, (kind,), changed)(
-        {
-            "apiKey": keys.key,
-            "secret": keys.secret,
-            "password": keys.passphrase,
-            "timeout": int(timeout_s * 1000),
-            "enableRateLimit": paced,
-            "options": dict(_OPTIONS),
-        }
-    )
-    made.has["fetchCurrencies"] = False  # it would ask for more than trading needs
-    if sandbox:
-        made.set_sandbox_mode(True)
-    if url:
-        made.urls["api"] = _elsewhere(made.urls["api"], url.rstrip("/"))
-        made.hostname = url.partition("//")[2]
-    return made
-
-
-def _in_their_order(kind: Any) -> dict[str, Any]:
-    """Methods of a client whose requests arrive one after the other, each with a higher number."""
-    turn, last = asyncio.Lock(), 0
-
-    def nonce(self: Any) -> int:
-        nonlocal last
-        # By our clock alone, as the private stream's: the venue's own tells whole seconds.
-        last = max(last + 1, int(self.milliseconds()))
-        return last
-
-    async def fetch2(self: Any, *given: Any, **named: Any) -> Any:
-        async with turn:  # signed and sent before the next one is signed
-            return await kind.fetch2(self, *given, **named)
-
-    return {"nonce": nonce, "fetch2": fetch2}
-
-
-def _elsewhere(urls: Any, url: str) -> Any:
-    """The same addresses on another host."""
-    if isinstance(urls, dict):
-        return {name: _elsewhere(one, url) for name, one in urls.items()}
-    _, _, path = str(urls).partition("//")
-    _, slash, rest = path.partition("/")
-    return f"{url}{slash}{rest}"

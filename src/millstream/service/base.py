@@ -20,6 +20,7 @@ import msgspec
 
 from millstream.errors import ConfigError
 from millstream.model import Book, Candle, Event, MyOrder, MyOrderBatch, MyTrade, Ticker, Trade
+from millstream.service.api import ExchangeAPI
 from millstream.service.commands import NoCommands
 from millstream.service.failures import Failures
 from millstream.service.queues import EventQueue
@@ -257,6 +258,8 @@ class ServiceBase:
             await self.ipc_command.stop()
             await asyncio.sleep(0)  # on_command_failure hears of what was still open
         await cancel([*self._consumers, *self._once])
+        for api in [one for one in vars(self).values() if isinstance(one, ExchangeAPI)]:
+            await api.close()
         self.state = "stopped"
 
     def command_failed(self, failure: Any) -> None:

@@ -31,6 +31,8 @@ class ApiSection(Section, frozen=True):
     api_key: str = ""
     api_secret: str = ""
     api_auth_data: Any = None  # what the exchange wants besides: a passphrase
+    url: str = ""  # of REST, like "http://127.0.0.1:9000"; "": the venue's own
+    sandbox: bool = False  # the venue's own test system
 
     def __repr__(self) -> str:
         return f"ApiSection({self.exchange!r})"  # its secrets are shown nowhere

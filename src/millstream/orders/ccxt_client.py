@@ -1,0 +1,82 @@
+"""A client of ccxt for a venue, as orders need it: at another place, in order, in doubt by 5xx."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+import ccxt.async_support as library
+
+from millstream.orders.keys import Keys
+from millstream.orders.venues import VenueFacts
+
+__all__ = ["make_client"]
+
+_OPTIONS: Final = {
+    "warnOnFetchOpenOrdersWithoutSymbol": False,
+    "adjustForTimeDifference": True,
+    "createMarketBuyOrderRequiresPrice": False,
+    "fetchCurrencies": False,
+}
+
+
+def make_client(
+    facts: VenueFacts, keys: Keys, url: str, sandbox: bool, timeout_s: float, paced: bool
+) -> Any:
+    """The library's client for a venue, which takes no answer of 500 and above for one."""
+    # Its own log of requests has keys and signatures in it.
+    logging.getLogger("ccxt.base.exchange").setLevel(logging.WARNING)
+    kind = getattr(library, facts.library_name)
+
+    def handle_errors(self: Any, code: int, reason: str, *rest: Any) -> Any:
+        if code >= 500:
+            raise library.ExchangeNotAvailable(f"the venue answered {code} {reason}")
+        return kind.handle_errors(self, code, reason, *rest)
+
+    changed: dict[str, Any] = {"handle_errors": handle_errors}
+    if facts.growing_nonce:
+        changed |= _in_their_order(kind)
+    made = type(kind.__name__, (kind,), changed)(
+        {
+            "apiKey": keys.key,
+            "secret": keys.secret,
+            "password": keys.passphrase,
+            "timeout": int(timeout_s * 1000),
+            "enableRateLimit": paced,
+            "options": dict(_OPTIONS),
+        }
+    )
+    made.has["fetchCurrencies"] = False  # it would ask for more than trading needs
+    if sandbox:
+        made.set_sandbox_mode(True)
+    if url:
+        made.urls["api"] = _elsewhere(made.urls["api"], url.rstrip("/"))
+        made.hostname = url.partition("//")[2]
+    return made
+
+
+def _in_their_order(kind: Any) -> dict[str, Any]:
+    """Methods of a client whose requests arrive one after the other, each with a higher number."""
+    turn, last = asyncio.Lock(), 0
+
+    def nonce(self: Any) -> int:
+        nonlocal last
+        # By our clock alone, as the private stream's: the venue's own tells whole seconds.
+        last = max(last + 1, int(self.milliseconds()))
+        return last
+
+    async def fetch2(self: Any, *given: Any, **named: Any) -> Any:
+        async with turn:  # signed and sent before the next one is signed
+            return await kind.fetch2(self, *given, **named)
+
+    return {"nonce": nonce, "fetch2": fetch2}
+
+
+def _elsewhere(urls: Any, url: str) -> Any:
+    """The same addresses on another host."""
+    if isinstance(urls, dict):
+        return {name: _elsewhere(one, url) for name, one in urls.items()}
+    _, _, path = str(urls).partition("//")
+    _, slash, rest = path.partition("/")
+    return f"{url}{slash}{rest}"
