@@ -102,4 +102,4 @@ def test_a_refusal_is_told_as_one_and_shows_no_secret(venue):
     assert error.refused
     assert "_api.create_order: " in str(error)
     assert venue[1].key not in str(error)
-    assert "signature" not in str(error)
+    assert "signature=" not in str(error)
