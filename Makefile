@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --requir
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
-demo: $(VENV)/runtime.done  ## play a market to two robots, journal it, replay it, prove it equal
+demo: $(VENV)/runtime.done  ## trade at a simulated exchange, journal it, replay it, prove it equal
 	@$(BIN)/millstream demo $(DEMO)
 
 test: $(VENV)/develop.done .freqtrade/done .mongod/done  ## the tests
