@@ -15,13 +15,12 @@ import msgspec
 from millstream.config import Config
 from millstream.errors import JournalError
 from millstream.journal import DamagedAt, Journal, JournalWriter, Manifest, replay
-from millstream.model import AnyEvent, MyOrder, MyTrade, Output, Timer
+from millstream.model import AnyEvent, MyOrder, MyTrade, Output
 from millstream.model.actions import OrderAction
 from millstream.model.codec import encode_outputs
 from millstream.proof import JOURNAL
 from millstream.robot import RobotGroup
 from millstream.robot.moment import sequence_of
-from millstream.robot.timers import Timers
 from millstream.roster import describe, seat_robots
 
 __all__ = ["Seated", "seat"]
@@ -36,7 +35,6 @@ class Seated(msgspec.Struct):
     manifest: Manifest
     robots: RobotGroup
     journal: JournalWriter
-    timers: Timers
     revision: int | None  # of the last own change that was journaled; None: a new journal
     unsent: list[tuple[int, bytes]]  # wishes that the orders may not have, each with its time
 
@@ -60,7 +58,7 @@ def seat(config: Config, directory: Path, name: str) -> Seated:
     journal = JournalWriter(
         place / JOURNAL, manifest, config.journal.segment_mib * 2**20, config.journal.compress
     )
-    return Seated(place, manifest, seat_robots(manifest), journal, Timers(), None, [])
+    return Seated(place, manifest, seat_robots(manifest), journal, None, [])
 
 
 def _last(directory: Path, name: str) -> int:
@@ -93,9 +91,7 @@ def _go_on(place: Path, manifest: Manifest, writer: JournalWriter) -> Seated:
             f"({report.first_difference}); move {place} away to begin anew"
         )
     writer.append_outputs(memory.last(report.unverified))
-    return Seated(
-        place, manifest, memory.robots, writer, memory.timers, memory.revision, memory.unsent()
-    )
+    return Seated(place, manifest, memory.robots, writer, memory.revision, memory.unsent())
 
 
 class _Memory:
@@ -104,7 +100,6 @@ class _Memory:
     def __init__(self, robots: RobotGroup, run_id: str) -> None:
         self.robots = robots
         self._run_id = run_id
-        self.timers = Timers()
         self.revision = 0
         self._answers: deque[Output] = deque(maxlen=_REMEMBERED)
         self._wishes: deque[tuple[int, Output]] = deque(maxlen=_REMEMBERED)
@@ -112,15 +107,12 @@ class _Memory:
 
     def handle(self, sequence: int, event: AnyEvent) -> Sequence[Output]:
         """As the robots; see `RobotGroup.handle`."""
-        if isinstance(event, Timer):
-            self.timers.due(event.received_ns)  # it went off: set anew, or gone
-        elif isinstance(event, MyOrder | MyTrade) and event.revision:
+        if isinstance(event, MyOrder | MyTrade) and event.revision:
             self.revision = max(self.revision, event.revision)
             if event.order_id.startswith(self._run_id):
                 self._stored = max(self._stored, sequence_of(event.order_id))
         answers = self.robots.handle(sequence, event)
         if answers:
-            self.timers.follow(answers, event.received_ns)
             self._answers += answers
             self._wishes += [
                 (event.received_ns, one) for one in answers if isinstance(one.body, OrderAction)

@@ -75,7 +75,6 @@ class RobotsPart:
                 "robots", robo_loop,
                 robo, self.robots, self.journal, self.bus.sender(_WISHES),
                 self._heartbeat.clock_ns, self.bus.sender(frames.endpoint) if frames else None,
-                seated.timers,
             )  # fmt: skip
             self._wishes = Part(
                 "wishes", self.post.run,
