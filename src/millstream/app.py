@@ -90,7 +90,6 @@ class Session:
             limits = config.journal.segment_mib * 2**20, config.journal.compress
             if not resume or not place.exists():
                 refuse_used(place)
-            directory.mkdir(parents=True, exist_ok=True)
             self.store = open_store(config.order_store, directory)
             opened.callback(self.store.close)
             if resume and place.exists():

@@ -80,8 +80,8 @@ class ControlDesk:
                     self._answered(body)
                 else:
                     self._forward(body)
-            while (body := self._door.receive(0)) is not None:
-                self._asked_by(body)
+            while (asked := self._door.receive(0)) is not None:
+                self._asked_by(asked)
 
     def _forward(self, body: bytes) -> None:
         """Batches of commands that nobody waits for pass as they are."""

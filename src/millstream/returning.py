@@ -27,9 +27,15 @@ def returning(store: OrderStore) -> list[RobotEntry]:
 
 
 def refuse_used(place: Path) -> None:
-    """Raise JournalError when a journal is there already, before anything else is opened."""
+    """Make the folder it will be in. Raises JournalError: there is one already, or cannot be."""
     if place.is_dir() and any(place.iterdir()):
         raise JournalError(
             f"{place} holds a journal already: name an empty or new directory, or go on with it "
             "by --resume"
         )
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(
+            f"cannot write a journal in {place.parent}: {error.strerror or error}"
+        ) from error
