@@ -28,6 +28,7 @@ from millstream.orders.paper import PaperSettings, PaperVenue
 from millstream.orders.risk import RiskBook, RiskLimits
 from millstream.orders.sqlite import SqliteStore
 from millstream.orders.store import OrderRecord, OrderStore
+from millstream.orders.venues import FACTS
 
 if TYPE_CHECKING:
     from millstream.orders.mongo.mailbox import OrderMailbox
@@ -119,7 +120,16 @@ def open_venue(
     line = _line(section, exchange)
     opened.callback(line.close)
     line.open()
-    settings = LiveSettings(exchange, section.reconcile_s * 10**9, section.compare_balances)
+    if section.cancel_all_after_s and not FACTS[exchange].dead_man:
+        raise ConfigError(
+            f"gateway.cancel_all_after_s: {exchange} has no timer that cancels orders; leave it out"
+        )
+    settings = LiveSettings(
+        exchange,
+        section.reconcile_s * 10**9,
+        section.compare_balances,
+        section.cancel_all_after_s,
+    )
     return LiveVenue(settings, line, record, tell)
 
 

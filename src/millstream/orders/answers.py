@@ -133,6 +133,13 @@ class Line(Protocol):
         """Ask how these orders stand, for every open order, and for the pairs' fills since then."""
         ...
 
+    def cancel_all_after(self, seconds: int) -> None:
+        """Have the venue cancel all orders of the account if this is not said again in time.
+
+        0: never. Only where the venue can; no answer comes.
+        """
+        ...
+
     def answers(self) -> list[Answer]:
         """What came back since this was called last."""
         ...

@@ -140,6 +140,9 @@ class BinanceLine:
         """Ask how these orders stand, for every open order, and for the pairs' fills."""
         self._asker.submit(self._ask, orders, symbols, since_ns, balances)
 
+    def cancel_all_after(self, seconds: int) -> None:
+        """Nothing: this venue has no such timer."""
+
     def answers(self) -> list[Answer]:
         """What came back since this was called last."""
         found: list[Answer] = []

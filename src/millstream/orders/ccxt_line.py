@@ -7,6 +7,7 @@ say. An answer of 500 and above is no answer, whatever its body says.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -46,8 +47,9 @@ from millstream.orders.instrument import Instrument
 from millstream.orders.keys import Keys
 from millstream.orders.venues import FACTS, VenueFacts
 
-__all__ = ["CcxtLine", "Keys"]
+__all__ = ["CcxtLine"]
 
+_log = logging.getLogger(__name__)
 _MOST_PAGES: Final = 40
 _OPENING_S: Final = 60.0
 _CLOSING_S: Final = 5.0
@@ -139,6 +141,10 @@ class CcxtLine:
     ) -> None:
         """Ask how these orders stand, for every open order, and for the pairs' fills."""
         self._begin(self._ask(orders, symbols, since_ns, balances))
+
+    def cancel_all_after(self, seconds: int) -> None:
+        """Have the venue cancel all orders of the account if this is not said again in time."""
+        self._begin(self._cancel_all_after(seconds))
 
     def answers(self) -> list[Answer]:
         """What came back since this was called last."""
@@ -258,6 +264,13 @@ class CcxtLine:
             self._say(NotAmended(order.order_id, why, in_doubt=True))
         else:
             self._say(Amended(order.order_id, fitted.price, fitted.volume, order.venue_id))
+
+    async def _cancel_all_after(self, seconds: int) -> None:
+        try:
+            await self._client.cancel_all_orders_after(seconds * 1000)
+        except Exception as error:
+            words = "%s: the timer that cancels all orders was not set: %s"
+            _log.error(words, self._exchange, sentence(error))
 
     async def _ask(
         self,

@@ -62,6 +62,7 @@ class LiveSettings(msgspec.Struct, frozen=True):
     exchange: Exchange
     reconcile_ns: int = 60 * _SECOND_NS
     compare_balances: bool = True  # robots' sum against the account; on spot only
+    cancel_all_after_s: int = 0  # the venue cancels all when we are silent so long; 0: never
 
 
 class _Doubt:
@@ -103,6 +104,7 @@ class LiveVenue:
         self._placing: set[str] = set()  # sent, and no answer yet
         self._asking = False
         self._next_reconcile_ns = 0
+        self._next_sign_ns = 0  # when the venue has to hear that we are there
         self._foreign: set[str] = set()  # venue ids told of already
         self._sum = AccountSum()
         self._after = 0  # the last revision that was read
@@ -171,6 +173,7 @@ class LiveVenue:
         for answer in self._line.answers():
             reports += self._take(answer, now_ns)
         self._ask_what_is_due(now_ns)
+        self._sign_of_life(now_ns)
         return reports
 
     # ---- answers ------------------------------------------------------------------------------
@@ -299,6 +302,13 @@ class LiveVenue:
         if doubt is None:
             doubt = self._doubts[order_id] = _Doubt(now_ns)
         return doubt
+
+    def _sign_of_life(self, now_ns: int) -> None:
+        """Renew the venue's timer, three times before it would run out."""
+        seconds = self._settings.cancel_all_after_s
+        if seconds and now_ns >= self._next_sign_ns:
+            self._next_sign_ns = now_ns + seconds * _SECOND_NS // 3
+            self._line.cancel_all_after(seconds)
 
     def _ask_what_is_due(self, now_ns: int) -> None:
         if self._asking:

@@ -42,6 +42,7 @@ class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
     page_rows: int = 100  # of one answer of a list
     pages: Literal["", "since", "offset"] = ""  # how to ask for the rest; "": not at all
     growing_nonce: bool = False  # requests have to arrive in their order
+    dead_man: bool = False  # it cancels all orders of the account when a timer is not renewed
     fills_by_stream: bool = True  # False: its stream has no fills of its own, only REST has
 
     def symbol(self, pair: CurrencyPair) -> str:
@@ -63,7 +64,7 @@ class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NOTHING_CANCELED: Final = "nothing: orders rest on"
-_DEAD_MAN: Final = "nothing, unless a timer was set (it would cancel foreign orders too: not used)"
+_DEAD_MAN: Final = "nothing, unless gateway.cancel_all_after_s is set"
 
 FACTS: Final[dict[Exchange, VenueFacts]] = {
     Exchange.BINANCE: VenueFacts(
@@ -99,6 +100,7 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
         client_id_scope="open orders of the account",
         not_found_grace_s=90,  # seen: REST a minute behind the stream
         cancel_on_disconnect=_DEAD_MAN,
+        dead_man=True,
         limits="a counter per pair: 60, 125 or 180 by tier; a cancel within 5 s costs 8",
         types=_ALL,
         times=frozenset({_GTC, _IOC}),
@@ -112,6 +114,7 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
         cancels_by_client_id=False,
         not_found_grace_s=90,
         cancel_on_disconnect=_DEAD_MAN,
+        dead_man=True,
         limits="500 points/10 s, an order is 10",
         contracts=True,
         types=_ALL,
@@ -138,6 +141,7 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
         client_id_scope="the account",
         not_found_grace_s=60,
         cancel_on_disconnect=_DEAD_MAN,
+        dead_man=True,
         limits="60 orders/2 s per pair, 1000/2 s per account",
         market_buy_parameters=(("tgtCcy", "base_ccy"),),
         ended=("fetch_closed_orders", "fetch_canceled_orders"),
@@ -147,6 +151,7 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
         client_id_scope="the account",
         not_found_grace_s=60,
         cancel_on_disconnect=_DEAD_MAN,
+        dead_man=True,
         limits="60 orders/2 s per pair, 1000/2 s per account",
         contracts=True,
         reduce_only=True,
