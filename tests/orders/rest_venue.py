@@ -31,8 +31,13 @@ class RestVenue:
         self.front = BinanceFront(self.venue, {BTC: History()}, [KEY], self.plan)
         self.requests = []
         self.lock = threading.Lock()
-        for side, price in ((Side.BUY, "99"), (Side.SELL, "101")):
-            self.venue.set_level(BTC, side, Decimal(price), Decimal(5), 1)
+        self.fill_book()
+
+    def fill_book(self):
+        """The book it begins with."""
+        with self.lock:
+            for side, price in ((Side.BUY, "99"), (Side.SELL, "101")):
+                self.venue.set_level(BTC, side, Decimal(price), Decimal(5), time.time_ns())
 
     def fault(self, **faults):
         self.plan.set(Faults(**faults))
