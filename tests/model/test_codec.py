@@ -143,7 +143,8 @@ def test_the_numbers_of_tags_are_what_journals_already_hold():
         "timer.1": 30, "control.1": 31,
         "session_end.1": 32, "place_order.1": 40, "cancel_order.1": 41, "cancel_all.1": 42,
         "set_timer.1": 43, "stop_timer.1": 44, "log_line.1": 45, "checkpoint.1": 46,
-        "robot_failed.1": 47, "publish_frame.1": 48, "publish_whitelist.1": 49, "amend_order.1": 50, "control_answer.1": 51,
+        "robot_failed.1": 47, "publish_frame.1": 48, "publish_whitelist.1": 49,
+        "amend_order.1": 50, "control_answer.1": 51,
         "output.1": 60,
     }  # fmt: skip
 
