@@ -27,6 +27,8 @@ _DEFINITE: Final = (
 _IN_DOUBT: Final = (ccxt.DuplicateOrderId, ccxt.OrderNotFound, ccxt.OrderNotCached)
 # Words about the keys that the library takes for any failure.
 _KEYS: Final = re.compile(r"EAPI:Invalid (signature|key)|EGeneral:Permission denied")
+# Kraken's refusals of an order, "Post only order" among them, of which the library knows a few.
+_ORDER: Final = re.compile(r"EOrder:(?!Unknown order)")
 _SECRET: Final = re.compile(r"\?[^\s\"']*")  # a query holds the signature
 _LONGEST: Final = 300
 
@@ -34,6 +36,8 @@ _LONGEST: Final = 300
 def definite(error: BaseException) -> bool:
     """Whether the venue refused for certain, so that there is no order."""
     told = isinstance(error, _DEFINITE) or is_login(error)
+    if isinstance(error, ccxt.ExchangeError) and _ORDER.search(str(error)):
+        told = True
     return told and not isinstance(error, _IN_DOUBT)
 
 
