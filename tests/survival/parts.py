@@ -162,7 +162,10 @@ def kill_for(parts, place, seconds, seed, victims=("alice", "bob", "orders", "st
 
 
 def cancel_while_robots_are_away(parts, place):
-    """Both robots are killed with orders at work, which a person then cancels by the switch."""
+    """Both robots are killed with orders at work, which a person then cancels by the switch.
+
+    Returns the revision that everybody has to hear of.
+    """
     _wait(lambda: opened(place) > 1, "no orders rest")
     for name in ROBOTS:
         parts.kill(name)
@@ -170,8 +173,10 @@ def cancel_while_robots_are_away(parts, place):
     switch.set(RiskState.HALTED, "the test", "while robots are away", time.time_ns())
     _wait(lambda: not opened(place), "what is open is not canceled")
     switch.release()
+    reached = _read(place, lambda record: record.revision)
     for name in ROBOTS:
         parts.start(name)
+    return reached
 
 
 def wait_for_orders(place, count):
@@ -216,8 +221,11 @@ def truth_of(rest):
         return json.load(answer)
 
 
-def check(tally, place, truth, seed):
-    """The venue's truth, the store, the journals, the robots' own minds: all the same."""
+def check(tally, place, truth, seed, heard_until=0):
+    """The venue's truth, the store, the journals: all the same.
+
+    heard_until: a revision that each robot had the time to hear of.
+    """
     before = tally.bad
     tally.runs += 1
     store = SqliteStore(place / "out" / "orders.sqlite")
@@ -229,7 +237,7 @@ def check(tally, place, truth, seed):
     events = Counter()  # by run
     for name in ROBOTS:
         for session in sorted((place / "out").glob(f"{name}-*")):
-            _check_journal(tally, session, changes[name], orders, events)
+            _check_journal(tally, session, changes[name], orders, events, heard_until)
     for order_id in orders:
         tally.lost += sequence_of(order_id) > events[order_id[:RUN_ID_LETTERS]]
     if tally.bad != before:
@@ -257,7 +265,7 @@ def _compare_with_the_venue(tally, orders, trades, truth):
         tally.wrong_state += is_open(order) and order_id in placed and order_id not in open_there
 
 
-def _check_journal(tally, session, changes, orders, events):
+def _check_journal(tally, session, changes, orders, events, heard_until):
     proof = replay_session(session)
     tally.wrong_state += not proof.equal
     journal = Journal.open(session / "journal")
@@ -271,7 +279,7 @@ def _check_journal(tally, session, changes, orders, events):
     ]
     tally.lost += sum(one.order_id not in orders for one in heard)
     revisions = [one.revision for one in heard]
-    first, last = min(revisions, default=1), max(revisions, default=0)
+    first, last = min(revisions, default=1), max([*revisions, heard_until])
     told = [one.revision for one in changes if first <= one.revision <= last]
     tally.wrong_state += revisions != told  # each change once, in order, without a hole
 

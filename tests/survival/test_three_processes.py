@@ -52,10 +52,10 @@ def test_robots_hear_what_changed_while_they_were_away_and_it_is_missed_if_they_
 ):
     tally, place = Tally(f"changes while away, {mutant}"), tmp_path / "run"
     with parts_on_a_venue(place, 3, mutant) as (parts, rest):
-        cancel_while_robots_are_away(parts, place)
+        reached = cancel_while_robots_are_away(parts, place)
         end_in_good_order(parts, settle_s=1.0)
         truth = truth_of(rest)
-    check(tally, place, truth, 3)
+    check(tally, place, truth, 3, heard_until=reached)
     print(tally)
     assert (tally.lost, tally.duplicated) == (0, 0)
     assert (tally.wrong_state > 0) == (mutant == "skips-changes"), tally
