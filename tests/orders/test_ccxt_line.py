@@ -1,4 +1,4 @@
-"""Trading by ccxt, and by our own client, on a real REST server on loopback, with the simulator's exchange behind it."""
+"""Trading by ccxt, and by our own client, on a real REST server on loopback."""
 
 import logging
 import re
