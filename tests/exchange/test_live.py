@@ -3,6 +3,7 @@
 import asyncio
 import json
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 from tests.exchange.binance import frames
@@ -34,20 +35,16 @@ class Venue(VenueStream):
     """Binance's decoder behind the plainest connection."""
 
     allowed = HostLimits(connects=Rate(100, 1.0), subscriptions=3)
+    channels: ClassVar = {
+        Channel.TICKER: "the best bid and ask",
+        Channel.TRADE: "each trade",
+        Channel.BOOK: "the best levels",
+    }
 
     def decoder(self, channel):
         return BinanceDecoder(self.currency_pairs, [channel], snapshot_limit=100)
 
-    async def trade_channel(self):
-        await self._run(Channel.TRADE)
-
-    async def book_channel(self):
-        await self._run(Channel.BOOK)
-
-    async def ticker_channel(self):
-        await self._run(Channel.TICKER)
-
-    async def _run(self, channel):
+    async def carry(self, channel):
         async def subscribe():
             return {"method": "SUBSCRIBE", "id": 1}
 
@@ -254,13 +251,11 @@ class Account:
 
 
 class Private(Venue):
+    channels: ClassVar = {Channel.MY_TRADE: "own fills"}
     answers: list
 
     def decoder(self, channel):
         return Account()
-
-    async def my_trade_channel(self):
-        await self._run(Channel.MY_TRADE)
 
     async def reconcile(self, channel):
         (topic,) = self.topics()

@@ -1,4 +1,4 @@
-"""A stream whose books and account are healed on the connection that they broke on.
+"""Streams whose books, or account, are healed on the connection that they broke on.
 
 A broken book, or account, is subscribed anew (`resubscribe.py`). Orders that the next snapshot of
 open ones has no more are asked for by REST (`ended_orders.py`).
@@ -17,7 +17,7 @@ from millstream.exchange.live import VenueStream
 from millstream.exchange.resubscribe import Resubscriber
 from millstream.model import Channel, CurrencyPair, Event, Gap, Resynced
 from millstream.stream.link import Host, Message
-from millstream.stream.talk import Keepalive, Talk
+from millstream.stream.talk import Keepalive, Prepare, Talk
 
 
 class HealingAccount(Protocol):
@@ -41,17 +41,16 @@ class HealingDecoder(Decoder, Protocol):
         """Who needs a new subscription, once; None is the account."""
 
 
-class HealingStream(VenueStream):
-    """A venue's stream with resubscriptions, and REST for orders that ended unseen."""
+class ResubscribingStream(VenueStream):
+    """A venue's stream that subscribes anew what its decoders say is broken."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self._resubscribers: dict[Channel, Resubscriber] = {}
         super().__init__(*arguments, **named)
-        self._ended = EndedOrders(self.settings, self.ask_ended, self._say_unreconciled)
 
     @abstractmethod
-    async def ask_ended(self) -> bool:
-        """Ask REST once how orders ended, and publish it; True when nothing is left to ask."""
+    def resubscriptions(self, channel: Channel) -> Sequence[CurrencyPair | None]:
+        """Who needs a new subscription, once; None is the account."""
 
     def publish(self, channel: Channel, events: Sequence[Event]) -> None:
         """Give events to the observers, and heal what one of them says is broken."""
@@ -62,9 +61,56 @@ class HealingStream(VenueStream):
         for event in events:
             if type(event) is Resynced:
                 resubscriber.healed(event.symbol)
-        decoder = cast("HealingDecoder", self._decoders[channel])
-        resubscriber.ask(decoder.resubscriptions())
-        if decoder.account.vanished:
+        resubscriber.ask(self.resubscriptions(channel))
+
+    async def run_resubscribed(
+        self,
+        host: Host,
+        channel: Channel,
+        subscribe: Callable[[], Awaitable[Message]],
+        resubscriber: Resubscriber,
+        prepare: Prepare,
+        *,
+        heals: bool,
+        keepalive: Keepalive | None = None,
+    ) -> None:
+        """Keep one channel connected.
+
+        prepare: what is said on a connection before it is subscribed. heals: whether this channel
+        is one that new subscriptions can heal.
+        """
+        if heals:
+            self._resubscribers[channel] = resubscriber
+
+        async def connected(talk: Talk) -> None:
+            resubscriber.connected(talk)
+            await prepare(talk)
+
+        try:
+            await self.run_decoded(host, channel, subscribe, prepare=connected, keepalive=keepalive)
+        finally:
+            resubscriber.cancel()
+
+
+class HealingStream(ResubscribingStream):
+    """A venue's stream with resubscriptions, and REST for orders that ended unseen."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._ended = EndedOrders(self.settings, self.ask_ended, self._say_unreconciled)
+
+    @abstractmethod
+    async def ask_ended(self) -> bool:
+        """Ask REST once how orders ended, and publish it; True when nothing is left to ask."""
+
+    def resubscriptions(self, channel: Channel) -> Sequence[CurrencyPair | None]:
+        """Who needs a new subscription, once; None is the account."""
+        return self._healing(channel).resubscriptions()
+
+    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
+        """Give events to the observers, and heal or ask for what one of them says is missing."""
+        super().publish(channel, events)
+        if channel in self._resubscribers and self._healing(channel).account.vanished:
             self._ended.wake()
 
     async def run_healed(
@@ -73,7 +119,7 @@ class HealingStream(VenueStream):
         channel: Channel,
         subscribe: Callable[[], Awaitable[Message]],
         anew: Callable[[CurrencyPair | None], Sequence[bytes]],
-        login: Callable[[Talk], Awaitable[None]],
+        login: Prepare,
         *,
         keepalive: Keepalive | None = None,
     ) -> None:
@@ -82,26 +128,27 @@ class HealingStream(VenueStream):
         anew: the messages that subscribe a pair, or the account (None), anew. login: what a private
         channel needs before it is subscribed.
         """
-        decoder = cast("HealingDecoder", self._decoders[channel])
+        decoder = self._healing(channel)
 
         def give_up(pair: CurrencyPair | None) -> None:
             decoder.wants_replacement = True
 
-        resubscriber = Resubscriber(self.settings, anew, give_up)
-        if channel is Channel.BOOK or channel.private:
-            self._resubscribers[channel] = resubscriber
-
         async def prepare(talk: Talk) -> None:
-            resubscriber.connected(talk)
             if channel.private:
                 await login(talk)
 
+        heals = channel is Channel.BOOK or channel.private
+        resubscriber = Resubscriber(self.settings, anew, give_up)
         try:
-            await self.run_decoded(host, channel, subscribe, prepare=prepare, keepalive=keepalive)
+            await self.run_resubscribed(
+                *(host, channel, subscribe, resubscriber, prepare), heals=heals, keepalive=keepalive
+            )
         finally:
-            resubscriber.cancel()
             if channel is Channel.MY_ORDER:
                 self._ended.cancel()
+
+    def _healing(self, channel: Channel) -> HealingDecoder:
+        return cast("HealingDecoder", self._decoders[channel])
 
     def _say_unreconciled(self, reason: str) -> None:
         channel, now_ns = Channel.MY_ORDER, time.time_ns()

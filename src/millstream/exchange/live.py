@@ -41,10 +41,12 @@ class VenueSettings(StreamSettings, frozen=True, kw_only=True):
 class VenueStream(StreamBase):
     """A stream whose frames go through a venue's decoder.
 
+    A venue's class says which channels it has (`channels`) and how each is connected (`carry`).
     subscribe_args: a mapping with any of the fields of `settings_type`.
     """
 
     settings_type: ClassVar[type[VenueSettings]] = VenueSettings
+    channels: ClassVar[Mapping[Channel, str]]  # those that the venue has, and what comes in each
 
     def __init__(
         self,
@@ -88,6 +90,42 @@ class VenueStream(StreamBase):
     @abstractmethod
     def decoder(self, channel: Channel) -> Decoder:
         """A decoder for the frames of one channel."""
+
+    @abstractmethod
+    async def carry(self, channel: Channel) -> None:
+        """Keep one channel connected: `run_decoded` with the venue's address and messages."""
+
+    def offers(self, channel: Channel) -> bool:
+        """Whether the venue has this channel."""
+        return channel in self.channels
+
+    async def ticker_channel(self) -> None:
+        """Best bids and asks, with their volumes."""
+        await self.carry(Channel.TICKER)
+
+    async def trade_channel(self) -> None:
+        """The market's trades."""
+        await self.carry(Channel.TRADE)
+
+    async def book_channel(self) -> None:
+        """The best levels of the order book."""
+        await self.carry(Channel.BOOK)
+
+    async def candle_channel(self) -> None:
+        """Running and closed candles."""
+        await self.carry(Channel.CANDLE)
+
+    async def my_order_channel(self) -> None:
+        """Own orders."""
+        await self.carry(Channel.MY_ORDER)
+
+    async def my_trade_channel(self) -> None:
+        """Own fills."""
+        await self.carry(Channel.MY_TRADE)
+
+    async def my_order_batch_channel(self) -> None:
+        """All open orders, after each connect."""
+        await self.carry(Channel.MY_ORDER_BATCH)
 
     def counts(self) -> dict[Channel, FrameCounts]:
         """Where every frame of each channel went."""

@@ -155,6 +155,10 @@ class StreamBase(ABC):  # noqa: B024 - a subclass writes the channels it has, wh
             last_received_ns=supervisor.last_received_ns,
         )
 
+    def offers(self, channel: Channel) -> bool:
+        """Whether this stream has a channel: a method for it."""
+        return getattr(self, f"{channel}_channel", None) is not None
+
     # ---- what a subclass calls ------------------------------------------------------------------
 
     async def run_channel(
@@ -206,14 +210,13 @@ class StreamBase(ABC):  # noqa: B024 - a subclass writes the channels it has, wh
             self._outlets.watch_growth(time.time_ns())
 
     def _channel_method(self, channel: Channel) -> Callable[[], Coroutine[Any, Any, None]]:
-        method = getattr(self, f"{channel}_channel", None)
-        if method is None:
-            offered = [one.value for one in Channel if hasattr(self, f"{one}_channel")]
+        if not self.offers(channel):
+            offered = [one.value for one in Channel if self.offers(one)]
             raise ConfigError(
                 f'{type(self).__name__} does not carry the channel "{channel}" in this release; '
                 f"offered: {', '.join(offered) or 'none'}."
             )
-        return method  # type: ignore[no-any-return]
+        return getattr(self, f"{channel}_channel")  # type: ignore[no-any-return]
 
 
 def _whole_number(times: object) -> int:

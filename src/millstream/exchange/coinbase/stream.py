@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -13,9 +13,10 @@ from millstream.errors import LoginRefused
 from millstream.exchange.coinbase import auth, exchange_wire, wire
 from millstream.exchange.coinbase.decode import CoinbaseDecoder
 from millstream.exchange.decoding import Decoder
-from millstream.exchange.live import VenueSettings, VenueStream
+from millstream.exchange.healing import ResubscribingStream
+from millstream.exchange.live import VenueSettings
 from millstream.exchange.resubscribe import Resubscriber
-from millstream.model import Channel, CurrencyPair, Event, Resynced
+from millstream.model import Channel, CurrencyPair, Event
 from millstream.stream import rest
 from millstream.stream.base import Message
 from millstream.stream.limits import HostLimits, Rate
@@ -42,7 +43,7 @@ class CoinbaseSettings(VenueSettings, frozen=True, kw_only=True):
     book_channel: str = "level2_batch"  # of the Exchange feed; "level2" wants a login
 
 
-class CoinbaseStream(VenueStream):
+class CoinbaseStream(ResubscribingStream):
     """Market data and own orders of Coinbase.
 
     api_key, api_secret: the name and the ECDSA private key (PEM) of a CDP key, for own orders; for
@@ -52,11 +53,16 @@ class CoinbaseStream(VenueStream):
     # Per address: both feeds say the same.
     allowed = HostLimits(connects=Rate(8, 1.0), messages_in_all=Rate(8, 1.0))
     settings_type = CoinbaseSettings
+    channels: ClassVar[dict[Channel, str]] = {
+        Channel.TICKER: "the best bid and ask, when they change or a trade happens",
+        Channel.TRADE: "each trade; those just before the subscription, too",
+        Channel.BOOK: "the best levels, at each change",
+        Channel.CANDLE: "the running candle of five minutes, once a second, and its last state",
+        Channel.MY_ORDER: "each change of an own order",
+        Channel.MY_TRADE: "own fills, derived from the orders' changes and marked as such",
+        Channel.MY_ORDER_BATCH: "all open orders, after each connect",
+    }
     venue_settings: CoinbaseSettings
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._resubscribers: dict[Channel, Resubscriber] = {}
-        super().__init__(*arguments, **named)
 
     def decoder(self, channel: Channel) -> Decoder:
         """A decoder for the frames of one channel. Raises ConfigError for a key of no use."""
@@ -74,34 +80,6 @@ class CoinbaseStream(VenueStream):
             candle_interval=settings.candle_interval,
             book_channel=settings.book_channel,
         )
-
-    async def ticker_channel(self) -> None:
-        """The best bid and ask, when they change or a trade happens."""
-        await self._run(Channel.TICKER)
-
-    async def trade_channel(self) -> None:
-        """Each trade; those just before the subscription, too."""
-        await self._run(Channel.TRADE)
-
-    async def book_channel(self) -> None:
-        """The best levels, at each change."""
-        await self._run(Channel.BOOK)
-
-    async def candle_channel(self) -> None:
-        """The running candle of five minutes, at most once a second, and its last state."""
-        await self._run(Channel.CANDLE)
-
-    async def my_order_channel(self) -> None:
-        """Each change of an own order."""
-        await self._run(Channel.MY_ORDER)
-
-    async def my_trade_channel(self) -> None:
-        """Own fills, derived from the orders' changes and marked as such."""
-        await self._run(Channel.MY_TRADE)
-
-    async def my_order_batch_channel(self) -> None:
-        """All open orders, after each connect."""
-        await self._run(Channel.MY_ORDER_BATCH)
 
     async def reconcile(self, channel: Channel) -> Sequence[Event]:
         """How the orders ended that the stream lost sight of while there was no connection.
@@ -127,18 +105,12 @@ class CoinbaseStream(VenueStream):
         told = [decoder.feed_orders(answer, since_ns, now_ns) for answer in answers]
         return [event for events in told for event in events]
 
-    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
-        """Give events to the observers, and heal what a Gap among them says is broken."""
-        super().publish(channel, events)
-        resubscriber = self._resubscribers.get(channel)
-        if resubscriber is None:
-            return
-        for event in events:
-            if type(event) is Resynced:
-                resubscriber.healed(event.symbol)
-        resubscriber.ask(self._decoder(channel).resubscriptions())
+    def resubscriptions(self, channel: Channel) -> Sequence[CurrencyPair | None]:
+        """Pairs that want a new subscription, once."""
+        return self._decoder(channel).resubscriptions()
 
-    async def _run(self, channel: Channel) -> None:
+    async def carry(self, channel: Channel) -> None:
+        """Keep one channel connected."""
         settings = self.venue_settings
         if settings.feed == "exchange":
             host = exchange_wire.FEED_HOST
@@ -147,11 +119,8 @@ class CoinbaseStream(VenueStream):
 
         give_up = self._decoder(channel).give_up
         resubscriber = Resubscriber(settings, self._resubscribe_messages, give_up)
-        if channel is Channel.BOOK:
-            self._resubscribers[channel] = resubscriber
 
         async def prepare(talk: Talk) -> None:
-            resubscriber.connected(talk)
             if channel.private:
                 talk.send(wire.subscribe_messages([], channel, self._token)[0])
                 await _login_answered(talk, settings.ack_s)
@@ -165,10 +134,10 @@ class CoinbaseStream(VenueStream):
                 return wire.subscribe_messages([], channel, self._token)[1:]
             return wire.subscribe_messages(self.currency_pairs, channel)
 
-        try:
-            await self.run_decoded(self.api_host or host, channel, subscribe, prepare=prepare)
-        finally:
-            resubscriber.cancel()
+        await self.run_resubscribed(
+            *(self.api_host or host, channel, subscribe, resubscriber, prepare),
+            heals=channel is Channel.BOOK,
+        )
 
     def _decoder(self, channel: Channel) -> CoinbaseDecoder:
         decoder = self._decoders[channel]

@@ -7,7 +7,7 @@ of a stream (`session.py` says why); each channel has its own health, figures an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -54,6 +54,15 @@ class IBStream(VenueStream):
     """
 
     settings_type = IBSettings
+    channels: ClassVar[dict[Channel, str]] = {
+        Channel.TICKER: "best bid and ask, about four times a second",
+        Channel.TRADE: "trades, tick by tick",
+        Channel.BOOK: "market depth",
+        Channel.CANDLE: "bars that are kept up to date",
+        Channel.MY_ORDER: "the account's orders, as far as the client id may see them",
+        Channel.MY_TRADE: "the account's fills, from the beginning of the day",
+        Channel.MY_ORDER_BATCH: "every open order, at each connect",
+    }
     venue_settings: IBSettings
 
     def __init__(
@@ -112,35 +121,8 @@ class IBStream(VenueStream):
             contracts=settings.contracts,
         )
 
-    async def ticker_channel(self) -> None:
-        """Best bid and ask, about four times a second."""
-        await self._run(Channel.TICKER)
-
-    async def trade_channel(self) -> None:
-        """Trades, tick by tick."""
-        await self._run(Channel.TRADE)
-
-    async def book_channel(self) -> None:
-        """Market depth."""
-        await self._run(Channel.BOOK)
-
-    async def candle_channel(self) -> None:
-        """Bars that are kept up to date."""
-        await self._run(Channel.CANDLE)
-
-    async def my_order_channel(self) -> None:
-        """The account's orders, as far as the client id may see them."""
-        await self._run(Channel.MY_ORDER)
-
-    async def my_trade_channel(self) -> None:
-        """The account's fills, from the beginning of the day."""
-        await self._run(Channel.MY_TRADE)
-
-    async def my_order_batch_channel(self) -> None:
-        """Every open order, at each connect."""
-        await self._run(Channel.MY_ORDER_BATCH)
-
-    async def _run(self, channel: Channel) -> None:
+    async def carry(self, channel: Channel) -> None:
+        """Keep one channel connected."""
         await self.run_decoded(self.api_host or HOST, channel, None)
 
     # ---- what its seats call --------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -47,6 +48,15 @@ class KrakenStream(HealingStream):
 
     allowed = HostLimits(connects=Rate(150, 600.0))
     settings_type = KrakenSettings
+    channels: ClassVar[dict[Channel, str]] = {
+        Channel.TICKER: "the best bid and ask, at each change",
+        Channel.TRADE: "each trade; it begins with the last 50",
+        Channel.BOOK: "the best levels at each change, checked against the venue's checksum",
+        Channel.CANDLE: "the running candle as it changes; its last state once the next has begun",
+        Channel.MY_ORDER: "own orders: those that are open, then each change",
+        Channel.MY_TRADE: "own fills: the last 50, then each one",
+        Channel.MY_ORDER_BATCH: "all open orders, after each connect",
+    }
     venue_settings: KrakenSettings
 
     def decoder(self, channel: Channel) -> Decoder:
@@ -60,34 +70,6 @@ class KrakenStream(HealingStream):
             book_depth=settings.book_depth,
             candle_interval=settings.candle_interval,
         )
-
-    async def ticker_channel(self) -> None:
-        """The best bid and ask, at each change."""
-        await self._run(Channel.TICKER)
-
-    async def trade_channel(self) -> None:
-        """Each trade; it begins with the last 50."""
-        await self._run(Channel.TRADE)
-
-    async def book_channel(self) -> None:
-        """The best levels at each change, checked against the venue's checksum."""
-        await self._run(Channel.BOOK)
-
-    async def candle_channel(self) -> None:
-        """The running candle as it changes, and its last state once the next has begun."""
-        await self._run(Channel.CANDLE)
-
-    async def my_order_channel(self) -> None:
-        """Own orders: those that are open, then each change."""
-        await self._run(Channel.MY_ORDER)
-
-    async def my_trade_channel(self) -> None:
-        """Own fills: the last 50, then each one."""
-        await self._run(Channel.MY_TRADE)
-
-    async def my_order_batch_channel(self) -> None:
-        """All open orders, after each connect."""
-        await self._run(Channel.MY_ORDER_BATCH)
 
     async def ask_ended(self) -> bool:
         """Ask REST once how orders ended, and publish it; True when nothing is left to ask."""
@@ -114,7 +96,8 @@ class KrakenStream(HealingStream):
             told |= await self._orders([venue_id])
         return told
 
-    async def _run(self, channel: Channel) -> None:
+    async def carry(self, channel: Channel) -> None:
+        """Keep one channel connected."""
         settings, token = self.venue_settings, ""
 
         def request(method: str, pairs: Sequence[CurrencyPair], request_id: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import ClassVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -47,6 +48,14 @@ class KrakenFutureStream(HealingStream):
 
     allowed = HostLimits(messages_in_all=Rate(100, 1.0))  # what is more is lost, says the venue
     settings_type = KrakenFutureSettings
+    channels: ClassVar[dict[Channel, str]] = {
+        Channel.TICKER: "the best bid and ask, as the venue's ticker has them",
+        Channel.TRADE: "each trade; it begins with the last 100",
+        Channel.BOOK: "the best levels, at each changed price",
+        Channel.MY_ORDER: "own orders: those that are open, then each change",
+        Channel.MY_TRADE: "own fills: the last 100, then each one",
+        Channel.MY_ORDER_BATCH: "all open orders, after each connect",
+    }
     venue_settings: KrakenFutureSettings
 
     def decoder(self, channel: Channel) -> Decoder:
@@ -60,30 +69,6 @@ class KrakenFutureStream(HealingStream):
             book_depth=settings.book_depth,
             product_prefix=settings.product_prefix,
         )
-
-    async def ticker_channel(self) -> None:
-        """The best bid and ask, as the venue's ticker has them."""
-        await self._run(Channel.TICKER)
-
-    async def trade_channel(self) -> None:
-        """Each trade; it begins with the last 100."""
-        await self._run(Channel.TRADE)
-
-    async def book_channel(self) -> None:
-        """The best levels, at each changed price."""
-        await self._run(Channel.BOOK)
-
-    async def my_order_channel(self) -> None:
-        """Own orders: those that are open, then each change."""
-        await self._run(Channel.MY_ORDER)
-
-    async def my_trade_channel(self) -> None:
-        """Own fills: the last 100, then each one."""
-        await self._run(Channel.MY_TRADE)
-
-    async def my_order_batch_channel(self) -> None:
-        """All open orders, after each connect."""
-        await self._run(Channel.MY_ORDER_BATCH)
 
     async def ask_ended(self) -> bool:
         """Ask REST once how orders ended, and publish it; True when nothing is left to ask."""
@@ -121,7 +106,8 @@ class KrakenFutureStream(HealingStream):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StreamError(f"{url} is not readable: {error}.") from None
 
-    async def _run(self, channel: Channel) -> None:
+    async def carry(self, channel: Channel) -> None:
+        """Keep one channel connected."""
         settings = self.venue_settings
         proof: dict[str, str] = {}
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from millstream.errors import LoginRefused
 from millstream.exchange.decoding import Decoder
-from millstream.exchange.live import VenueSettings, VenueStream
+from millstream.exchange.healing import ResubscribingStream
+from millstream.exchange.live import VenueSettings
 from millstream.exchange.okx import auth, wire
 from millstream.exchange.okx.decode import OkxDecoder
 from millstream.exchange.okx.market import MarketDecoder
 from millstream.exchange.okx.rest import AccountRest
 from millstream.exchange.resubscribe import Resubscriber
-from millstream.model import Channel, CurrencyPair, Event, Resynced
+from millstream.model import Channel, CurrencyPair, Event
 from millstream.stream import rest
 from millstream.stream.base import Message
 from millstream.stream.limits import HostLimits, Rate
@@ -41,7 +42,7 @@ class OkxSettings(VenueSettings, frozen=True, kw_only=True):
     stale_s: float | dict[Channel, float] = msgspec.field(default_factory=_quiet_for)
 
 
-class OkxStream(VenueStream):
+class OkxStream(ResubscribingStream):
     """Market data and own orders of OKX spot.
 
     api_key, api_secret, api_auth_data: key, secret and passphrase, for own orders.
@@ -52,10 +53,18 @@ class OkxStream(VenueStream):
     # Per address, and per connection: subscriptions, their ends and logins of one hour.
     allowed = HostLimits(connects=Rate(3, 1.0), messages=Rate(480, 3_600.0))
     settings_type = OkxSettings
+    channels: ClassVar[dict[Channel, str]] = {
+        Channel.TICKER: "the best bid and ask, ten times a second while they change",
+        Channel.TRADE: 'each trade, those at one price as one; each on its own with "trades-all"',
+        Channel.BOOK: "the best levels, ten times a second while they change",
+        Channel.CANDLE: "the running candle as it changes, and its last state once it is closed",
+        Channel.MY_ORDER: "own orders: those that are open, then each change",
+        Channel.MY_TRADE: "own fills; after a connect those that were missed",
+        Channel.MY_ORDER_BATCH: "all open orders, after each connect",
+    }
     venue_settings: OkxSettings
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._resubscribers: dict[Channel, Resubscriber] = {}
         self._accounts: dict[Channel, AccountRest] = {}
         super().__init__(*arguments, **named)
 
@@ -73,34 +82,6 @@ class OkxStream(VenueStream):
             book_channel=settings.book_channel,
         )
 
-    async def ticker_channel(self) -> None:
-        """The best bid and ask, ten times a second while they change."""
-        await self._run(Channel.TICKER)
-
-    async def trade_channel(self) -> None:
-        """Each trade, those at one price as one; each on its own with "trades-all"."""
-        await self._run(Channel.TRADE)
-
-    async def book_channel(self) -> None:
-        """The best levels, ten times a second while they change."""
-        await self._run(Channel.BOOK)
-
-    async def candle_channel(self) -> None:
-        """The running candle as it changes, and its last state once it is closed."""
-        await self._run(Channel.CANDLE)
-
-    async def my_order_channel(self) -> None:
-        """Own orders: those that are open, then each change."""
-        await self._run(Channel.MY_ORDER)
-
-    async def my_trade_channel(self) -> None:
-        """Own fills; after a connect those that were missed."""
-        await self._run(Channel.MY_TRADE)
-
-    async def my_order_batch_channel(self) -> None:
-        """All open orders, after each connect."""
-        await self._run(Channel.MY_ORDER_BATCH)
-
     async def reconcile(self, channel: Channel) -> Sequence[Event]:
         """Open orders or the last fills, by REST: the venue repeats neither."""
         settings = self.venue_settings
@@ -110,18 +91,12 @@ class OkxStream(VenueStream):
             )
         return await self._accounts[channel].reconcile(self._market(channel), channel)
 
-    def publish(self, channel: Channel, events: Sequence[Event]) -> None:
-        """Give events to the observers, and subscribe anew where one says that a book is broken."""
-        super().publish(channel, events)
-        resubscriber = self._resubscribers.get(channel)
-        if resubscriber is None:
-            return
-        for event in events:
-            if type(event) is Resynced:
-                resubscriber.healed(event.symbol)
-        resubscriber.ask(self._market(channel).resubscriptions())
+    def resubscriptions(self, channel: Channel) -> Sequence[CurrencyPair | None]:
+        """Who needs a new subscription, once; None is the account."""
+        return self._market(channel).resubscriptions()
 
-    async def _run(self, channel: Channel) -> None:
+    async def carry(self, channel: Channel) -> None:
+        """Keep one channel connected."""
         settings, decoder = self.venue_settings, self._market(channel)
 
         def anew(pair: CurrencyPair | None) -> list[bytes]:
@@ -132,11 +107,8 @@ class OkxStream(VenueStream):
             decoder.wants_replacement = True
 
         resubscriber = Resubscriber(settings, anew, give_up)
-        if channel is Channel.BOOK:
-            self._resubscribers[channel] = resubscriber
 
         async def prepare(talk: Talk) -> None:
-            resubscriber.connected(talk)
             await self._learn_contracts(channel)
             if channel.private or self._logs_in(channel):
                 await self._login(talk)
@@ -145,12 +117,11 @@ class OkxStream(VenueStream):
             return wire.request("subscribe", decoder.arguments())
 
         keepalive = Keepalive(wire.PING, settings.ping_every_s, wire.PONG)
-        try:
-            await self.run_decoded(
-                self._address(channel), channel, subscribe, prepare=prepare, keepalive=keepalive
-            )
-        finally:
-            resubscriber.cancel()
+        await self.run_resubscribed(
+            *(self._address(channel), channel, subscribe, resubscriber, prepare),
+            heals=channel is Channel.BOOK,
+            keepalive=keepalive,
+        )
 
     async def _learn_contracts(self, channel: Channel) -> None:
         """Ask what contracts are worth, where sizes are counted in them and it is not known."""
