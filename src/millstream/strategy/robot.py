@@ -65,6 +65,7 @@ class StrategyRobot(Robot):
 
     State = StrategyState
     Parameters = StrategyParameters
+    tunable = False  # its strategy is made of its parameters once
     state: StrategyState
     parameters: StrategyParameters
 
