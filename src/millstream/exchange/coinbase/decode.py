@@ -7,7 +7,7 @@ the handler's one pass of msgspec checks the rest. Whatever looks different take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -22,11 +22,10 @@ from millstream.exchange.coinbase.words import WrongFrame, product_id
 from millstream.exchange.decoding import (
     ACKNOWLEDGEMENT,
     UNREADABLE,
-    FrameCounts,
-    SnapshotRequest,
     Topic,
     unreadable_reason,
 )
+from millstream.exchange.streamed import StreamedDecoder
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
 
 Handler: TypeAlias = Callable[[bytes, int], list[Event]]
@@ -42,7 +41,7 @@ _anything = msgspec.json.Decoder(wire.Anything, strict=False).decode
 _rest_orders = msgspec.json.Decoder(wire.RestOrders).decode
 
 
-class CoinbaseDecoder:
+class CoinbaseDecoder(StreamedDecoder):
     """Typed events from the frames of one Coinbase connection.
 
     pairs, channels: what was subscribed; frames of other products are counted as ignored.
@@ -61,16 +60,9 @@ class CoinbaseDecoder:
         candle_interval: str = wire.INTERVAL,
         book_channel: str = BOOK_CHANNELS[0],
     ) -> None:
-        self.pairs = tuple(dict.fromkeys(pairs))
-        self.channels = tuple(dict.fromkeys(channels))
+        super().__init__(Exchange.COINBASE, pairs, channels)
         check_settings(feed, self.channels, book_depth, candle_interval, book_channel)
         self._advanced = feed == "advanced"
-        self._counts = FrameCounts()
-        self._topics = [
-            Topic(pair, channel)
-            for channel in self.channels
-            for pair in ((None,) if channel.private else self.pairs)
-        ]
         first = self.channels[0] if self.channels else Channel.TICKER
         self._line = Line(first, self._counts, self._invalidate)
         self._books = {
@@ -86,11 +78,6 @@ class CoinbaseDecoder:
         self._handlers: dict[bytes, Handler] = (
             self._advanced_handlers() if self._advanced else self._exchange_handlers()
         )
-
-    @property
-    def counts(self) -> FrameCounts:
-        """Where every frame fed so far went."""
-        return self._counts
 
     @property
     def wants_replacement(self) -> bool:
@@ -114,10 +101,6 @@ class CoinbaseDecoder:
         self._line.anew.clear()
         return pairs
 
-    def topics(self) -> Sequence[Topic]:
-        """One per subscription: pair and channel."""
-        return self._topics
-
     def feed(self, raw: bytes, received_ns: int) -> list[Event]:
         """The events of one frame; an empty list when it has none. Never raises."""
         self._counts.frames += 1
@@ -138,16 +121,6 @@ class CoinbaseDecoder:
             self._counts.ignore("a frame seen before")
             return []
         return self._lost(raw, received_ns)
-
-    def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
-        """Nothing: Coinbase sends its snapshots over the stream."""
-        self._counts.frames += 1
-        self._counts.pass_over("a REST snapshot that nobody asked for")
-        return []
-
-    def snapshot_requests(self) -> list[SnapshotRequest]:
-        """Always empty."""
-        return []
 
     def restart(self) -> None:
         """A new connection begins: books must be synced anew, trade ids go on."""
@@ -205,9 +178,6 @@ class CoinbaseDecoder:
             handlers[b"snapshot"] = exchange_feed.snapshot_handler(books, counts)
             handlers[b"l2update"] = exchange_feed.update_handler(books, counts)
         return handlers
-
-    def _of(self, channel: Channel) -> list[tuple[CurrencyPair, Topic]]:
-        return [(t.pair, t) for t in self._topics if t.channel is channel and t.pair is not None]
 
     # ---- own orders over REST -------------------------------------------------------------------
 

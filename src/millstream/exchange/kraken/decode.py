@@ -7,16 +7,13 @@ takes `_other`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from millstream.exchange.decoding import (
     ACKNOWLEDGEMENT,
     UNREADABLE,
-    FrameCounts,
-    SnapshotRequest,
-    Topic,
     unreadable_reason,
 )
 from millstream.exchange.kraken import wire
@@ -30,14 +27,15 @@ from millstream.exchange.kraken.channels import (
     ticker_handler,
     trade_handler,
 )
-from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
+from millstream.exchange.streamed import ResubscribedDecoder
+from millstream.model import Channel, CurrencyPair, Event, Exchange
 
 _KRAKEN = Exchange.KRAKEN
 _books = msgspec.json.Decoder(wire.BookFrame).decode
 _anything = msgspec.json.Decoder(wire.Anything).decode
 
 
-class KrakenDecoder:
+class KrakenDecoder(ResubscribedDecoder):
     """Typed events from the frames of one connection to Kraken spot.
 
     pairs, channels: what was subscribed; frames of other symbols are counted as ignored.
@@ -54,19 +52,10 @@ class KrakenDecoder:
         book_depth: int = 10,
         candle_interval: str = "1m",
     ) -> None:
-        self.pairs = tuple(dict.fromkeys(pairs))
-        self.channels = tuple(dict.fromkeys(channels))
+        super().__init__(_KRAKEN, pairs, channels)
         wire.subscribed_depth(book_depth)
         wire.minutes(candle_interval)
         self._interval = candle_interval
-        self._counts = FrameCounts()
-        self.wants_replacement = False
-        self._wanted: list[CurrencyPair | None] = []
-        self._topics = [
-            Topic(pair, channel)
-            for channel in self.channels
-            for pair in ((None,) if channel.private else self.pairs)
-        ]
         self._books = {
             wire.symbol(pair): PairBook(pair, topic, self._counts, self._wanted, book_depth)
             for pair, topic in self._of(Channel.BOOK)
@@ -78,18 +67,9 @@ class KrakenDecoder:
         self._handlers |= {b"heartbeat": self._heartbeat, b"status": self._status}
 
     @property
-    def counts(self) -> FrameCounts:
-        """Where every frame fed so far went."""
-        return self._counts
-
-    @property
     def account(self) -> Account:
         """What is known of the own orders."""
         return self._account
-
-    def topics(self) -> Sequence[Topic]:
-        """One per subscription: pair and channel."""
-        return self._topics
 
     def feed(self, raw: bytes, received_ns: int) -> list[Event]:
         """The events of one frame; an empty list when it has none. Never raises."""
@@ -109,24 +89,6 @@ class KrakenDecoder:
             reason, detail = str(error), ""
         self._counts.reject(reason, detail, raw)
         return self._lost(raw, received_ns)
-
-    def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
-        """Nothing: Kraken sends its snapshots over the stream."""
-        self._counts.frames += 1
-        self._counts.pass_over("a REST snapshot that nobody asked for")
-        return []
-
-    def snapshot_requests(self) -> list[SnapshotRequest]:
-        """Always empty."""
-        return []
-
-    def resubscriptions(self) -> list[CurrencyPair | None]:
-        """Who needs a new subscription, once; None is the account."""
-        if not self._wanted:
-            return []
-        wanted = list(dict.fromkeys(self._wanted))
-        self._wanted.clear()
-        return wanted
 
     def replaced(self) -> None:
         """The next frame comes from the new connection, which begins with snapshots."""
@@ -163,9 +125,6 @@ class KrakenDecoder:
             case _:
                 topics = [topic for topic in self._topics if topic.pair is None]
                 return execution_handler(self._account, topics, counts)
-
-    def _of(self, channel: Channel) -> list[tuple[CurrencyPair, Topic]]:
-        return [(t.pair, t) for t in self._topics if t.channel is channel and t.pair is not None]
 
     def _book(self, raw: bytes, received_ns: int) -> list[Event]:
         counts, frame = self._counts, _books(raw)
@@ -244,20 +203,7 @@ class KrakenDecoder:
                 or wire.symbol(topic.pair) in text
             )
         ]
-        if named:
-            return [self._refuse(topic, topic.pair, text, received_ns) for topic in named]
-        waiting = [topic for topic in self._topics if not topic.acknowledged]
-        events = [self._refuse(topic, None, text, received_ns) for topic in waiting[:1]]
-        for topic in waiting:
-            topic.refused = text
-        return events
-
-    def _refuse(
-        self, topic: Topic, pair: CurrencyPair | None, text: str, received_ns: int
-    ) -> Event:
-        topic.acknowledged, topic.refused = False, text
-        self._counts.refusals += 1
-        return Refused(received_ns, _KRAKEN, topic.channel, pair, text)
+        return self._refuse_all(named, text, received_ns)
 
     def _lost(self, raw: bytes, received_ns: int) -> list[Event]:
         """A frame was of no use: what it may have changed is not known any more.

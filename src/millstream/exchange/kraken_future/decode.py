@@ -16,8 +16,6 @@ from millstream.errors import ConfigError
 from millstream.exchange.decoding import (
     ACKNOWLEDGEMENT,
     UNREADABLE,
-    FrameCounts,
-    SnapshotRequest,
     Topic,
     unreadable_reason,
 )
@@ -25,7 +23,8 @@ from millstream.exchange.kraken_future import wire
 from millstream.exchange.kraken_future.account import Account
 from millstream.exchange.kraken_future.book import PairBook
 from millstream.exchange.kraken_future.trades import PairTrades
-from millstream.model import Channel, CurrencyPair, Event, Exchange, Gap, Refused, Resynced, Ticker
+from millstream.exchange.streamed import ResubscribedDecoder
+from millstream.model import Channel, CurrencyPair, Event, Exchange, Gap, Resynced, Ticker
 
 Handler: TypeAlias = Callable[[bytes, int], list[Event]]
 
@@ -46,7 +45,7 @@ class WrongFrame(Exception):
     """Readable, but not what this venue may say."""
 
 
-class KrakenFutureDecoder:
+class KrakenFutureDecoder(ResubscribedDecoder):
     """Typed events from the frames of one connection to Kraken Futures.
 
     pairs, channels: what was subscribed; frames of other products are counted as ignored. Candles
@@ -64,19 +63,10 @@ class KrakenFutureDecoder:
         book_depth: int = 20,
         product_prefix: str = wire.PREFIXES[0],
     ) -> None:
-        self.pairs = tuple(dict.fromkeys(pairs))
-        self.channels = tuple(dict.fromkeys(channels))
+        super().__init__(_KRAKEN_FUTURE, pairs, channels)
         check_settings(self.channels, book_depth, product_prefix)
         self._prefix = product_prefix
-        self._counts = FrameCounts()
-        self.wants_replacement = False
-        self._wanted: list[CurrencyPair | None] = []
         self._lost_account = False
-        self._topics = [
-            Topic(pair, channel)
-            for channel in self.channels
-            for pair in ((None,) if channel.private else self.pairs)
-        ]
         self._acknowledged: dict[Topic, set[str]] = {topic: set() for topic in self._topics}
         self._own_topics = [topic for topic in self._topics if topic.pair is None]
         counts = self._counts
@@ -92,18 +82,9 @@ class KrakenFutureDecoder:
         self._handlers = self._make_handlers()
 
     @property
-    def counts(self) -> FrameCounts:
-        """Where every frame fed so far went."""
-        return self._counts
-
-    @property
     def account(self) -> Account:
         """What is known of the own orders."""
         return self._account
-
-    def topics(self) -> Sequence[Topic]:
-        """One per subscription: pair and channel."""
-        return self._topics
 
     def feed(self, raw: bytes, received_ns: int) -> list[Event]:
         """The events of one frame; an empty list when it has none. Never raises."""
@@ -121,24 +102,6 @@ class KrakenFutureDecoder:
             reason, detail = str(error), ""
         self._counts.reject(reason, detail, raw)
         return self._lost(raw, received_ns)
-
-    def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
-        """Nothing: Kraken Futures sends its snapshots over the stream."""
-        self._counts.frames += 1
-        self._counts.pass_over("a REST snapshot that nobody asked for")
-        return []
-
-    def snapshot_requests(self) -> list[SnapshotRequest]:
-        """Always empty."""
-        return []
-
-    def resubscriptions(self) -> list[CurrencyPair | None]:
-        """Who needs a new subscription, once; None is the account."""
-        if not self._wanted:
-            return []
-        wanted = list(dict.fromkeys(self._wanted))
-        self._wanted.clear()
-        return wanted
 
     def replaced(self) -> None:
         """The next frame comes from the new connection, which begins with snapshots."""
@@ -179,9 +142,6 @@ class KrakenFutureDecoder:
                             self._order_snapshot if orders else self._fill
                         )
         return handlers
-
-    def _of(self, channel: Channel) -> list[tuple[CurrencyPair, Topic]]:
-        return [(t.pair, t) for t in self._topics if t.channel is channel and t.pair is not None]
 
     def _product(self, pair: CurrencyPair) -> str:
         return wire.product(pair, self._prefix)
@@ -337,20 +297,7 @@ class KrakenFutureDecoder:
             if topic.pair is not None
             and (self._product(topic.pair) in upper or self._product(topic.pair) in products)
         ]
-        if named:
-            return [self._refuse(topic, topic.pair, text, received_ns) for topic in named]
-        waiting = [topic for topic in self._topics if not topic.acknowledged]
-        events = [self._refuse(topic, None, text, received_ns) for topic in waiting[:1]]
-        for topic in waiting:
-            topic.refused = text
-        return events
-
-    def _refuse(
-        self, topic: Topic, pair: CurrencyPair | None, text: str, received_ns: int
-    ) -> Event:
-        topic.acknowledged, topic.refused = False, text
-        self._counts.refusals += 1
-        return Refused(received_ns, _KRAKEN_FUTURE, topic.channel, pair, text)
+        return self._refuse_all(named, text, received_ns)
 
     def _lost(self, raw: bytes, received_ns: int) -> list[Event]:
         """A frame was of no use. A number will miss a book's or a trade's.
