@@ -273,7 +273,7 @@ def rest(*orders):
 
 
 def test_an_open_order_of_rest_becomes_an_own_order():
-    (order,) = made().rest_orders(example("binance_spot", "open_orders_response"), 7)
+    (order,) = made().account.rest_orders(example("binance_spot", "open_orders_response"), 7)
     assert (order.symbol, order.order_id, order.venue_id) == (LTC, "myOrder1", "1")
     assert (order.price, order.volume, order.status) == (
         Decimal("0.1"),
@@ -283,7 +283,9 @@ def test_an_open_order_of_rest_becomes_an_own_order():
 
 
 def test_a_fill_of_rest_becomes_an_own_fill():
-    (trade,) = made(TRADE).rest_trades(example("binance_spot", "account_trades_response"), 7)
+    (trade,) = made(TRADE).account.rest_trades(
+        example("binance_spot", "account_trades_response"), 7
+    )
     assert trade == MyTrade(
         *(7, SPOT, BNB, "", "", "28457", Side.BUY, Decimal("4.00000100")),
         *(Decimal("12.00000000"), Decimal("10.10000000"), "BNB", Liquidity.TAKER),
@@ -305,7 +307,7 @@ def test_a_fill_of_futures_rest_says_side_and_maker():
         "buyer": False,
         "maker": True,
     }
-    (event,) = made(TRADE, USD_M).rest_trades(json.dumps([trade]).encode(), 7)
+    (event,) = made(TRADE, USD_M).account.rest_trades(json.dumps([trade]).encode(), 7)
     assert (event.side, event.liquidity) == (Side.SELL, Liquidity.MAKER)
     assert event.fee == Decimal("-0.07")
 
@@ -313,7 +315,7 @@ def test_a_fill_of_futures_rest_says_side_and_maker():
 def test_slow_rest_does_not_overwrite_what_the_stream_told():
     decoder = made()
     decoder.feed(fill(12, "1.0", "FILLED", T=1002), 1)
-    assert decoder.rest_orders(rest({}), 2) == []
+    assert decoder.account.rest_orders(rest({}), 2) == []
 
 
 def test_a_fill_missed_by_the_stream_comes_from_rest_once_and_with_our_id():
@@ -331,7 +333,7 @@ def test_a_fill_missed_by_the_stream_comes_from_rest_once_and_with_our_id():
         "isBuyer": True,
         "isMaker": True,
     }
-    (event,) = decoder.rest_trades(json.dumps([trade]).encode(), 2)
+    (event,) = decoder.account.rest_trades(json.dumps([trade]).encode(), 2)
     assert event.order_id == "run1"
     assert decoder.feed(fill(11, "0.5", T=1001), 3) == []
 
@@ -340,12 +342,12 @@ def test_a_batch_has_what_rest_named_and_what_the_stream_told_since():
     decoder = made(BATCH)
     decoder.feed(report(i=1), 10)  # told before, and open no longer
     decoder.feed(report(i=2), 20)  # told while REST was asked
-    decoder.rest_orders(rest({"orderId": 3}, {"orderId": 4}), 30)
+    decoder.account.rest_orders(rest({"orderId": 3}, {"orderId": 4}), 30)
     decoder.feed(fill(5, "1.0", "FILLED", i=4, T=1002), 31)  # filled since
-    batch = decoder.batch(["3", "4"], 15, 40)
+    batch = decoder.account.batch(["3", "4"], 15, 40)
     assert type(batch) is MyOrderBatch
     assert sorted(order.venue_id for order in batch.orders) == ["2", "3"]
-    assert sorted(decoder.open_orders(ETH)) == ["2", "3"]
+    assert sorted(decoder.account.open_orders(ETH)) == ["2", "3"]
 
 
 # ---- what is no order ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from tests.exchange.binance.account import KEY, SECRET, account_pages, order, re
 from millstream.errors import StreamError
 from millstream.exchange.binance import auth
 from millstream.exchange.binance.private import PrivateDecoder
-from millstream.exchange.binance.rest import SPOT, Account
+from millstream.exchange.binance.rest import SPOT, AccountRest
 from millstream.model import Channel, CurrencyPair, Exchange
 
 PAIRS = [CurrencyPair.ETH_USDT, CurrencyPair.BTC_USDT]
@@ -17,7 +17,7 @@ PAIRS = [CurrencyPair.ETH_USDT, CurrencyPair.BTC_USDT]
 
 def account(pages, channel):
     decoder = PrivateDecoder(Exchange.BINANCE, PAIRS, channel)
-    return Account(decoder, PAIRS, pages.url, SPOT, KEY, auth.signer(SECRET), since_ms=1)
+    return AccountRest(decoder, PAIRS, pages.url, SPOT, KEY, auth.signer(SECRET), since_ms=1)
 
 
 def fails_for_the_second_pair(page, wanted):

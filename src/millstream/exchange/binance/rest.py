@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from millstream.errors import StreamError
+from millstream.exchange.binance.account import order_ids, trade_and_order_ids
 from millstream.exchange.binance.account_wire import ServerTime
 from millstream.exchange.binance.auth import Signer, signed_query
-from millstream.exchange.binance.private import PrivateDecoder, order_ids, trade_and_order_ids
+from millstream.exchange.binance.private import PrivateDecoder
 from millstream.exchange.binance.wire import symbol
 from millstream.model import Channel, CurrencyPair, Event
 from millstream.stream import rest
@@ -43,7 +44,7 @@ USD_M = AccountPaths(
 )
 
 
-class Account:
+class AccountRest:
     """Asks REST about one account, for one private channel's decoder.
 
     since_ms: fills from here on are fetched the first time; 0: from the first time on.
@@ -118,22 +119,22 @@ class Account:
             ) from None
         found, self._found = self._found, []
         # The stream may have told of something newer while we asked on.
-        return [event for event in found if self.decoder.is_news(event)]
+        return [event for event in found if self.decoder.account.is_news(event)]
 
     async def _orders(self) -> None:
-        decoder = self.decoder
+        account = self.decoder.account
         asked_ns = time.time_ns()
         named: list[str] = []
         for pair in self._pairs:
-            was_open = decoder.open_orders(pair)
+            was_open = account.open_orders(pair)
             raw = await self._ask(self._paths.open_orders, symbol=symbol(pair))
-            self._found += decoder.rest_orders(raw, time.time_ns())
+            self._found += account.rest_orders(raw, time.time_ns())
             now_open = order_ids(raw)
             named += now_open
             for venue_id in set(was_open) - set(now_open):
                 self._found += await self._order(pair, venue_id)
-        if decoder.channel is Channel.MY_ORDER_BATCH:
-            self._found = [decoder.batch(named, asked_ns, time.time_ns())]
+        if self.decoder.channel is Channel.MY_ORDER_BATCH:
+            self._found = [account.batch(named, asked_ns, time.time_ns())]
 
     async def _order(self, pair: CurrencyPair, venue_id: str) -> Sequence[Event]:
         try:
@@ -144,10 +145,10 @@ class Account:
             # "Order does not exist" is no proof: it has been said a minute after its creation.
             _log.warning("%s: order %s is not found; it stays as it was", pair, venue_id)
             return []
-        return self.decoder.rest_orders(raw, time.time_ns())
+        return self.decoder.account.rest_orders(raw, time.time_ns())
 
     async def _trades(self) -> None:
-        decoder = self.decoder
+        account = self.decoder.account
         began_ms = self.now_ms
         self._since_ms = since_ms = self._since_ms or began_ms  # also when this attempt fails
         for pair in self._pairs:
@@ -158,9 +159,9 @@ class Account:
                 )
                 ids = trade_and_order_ids(raw)
                 for venue_id in dict.fromkeys(order_id for _, order_id in ids):
-                    if not decoder.knows(venue_id):  # a fill by REST does not name our own id
+                    if not account.knows(venue_id):  # a fill by REST does not name our own id
                         await self._order(pair, venue_id)
-                self._found += decoder.rest_trades(raw, time.time_ns())
+                self._found += account.rest_trades(raw, time.time_ns())
                 if len(ids) < TRADES_A_PAGE:
                     break
                 where = {"fromId": max(ids)[0] + 1}

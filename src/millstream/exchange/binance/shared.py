@@ -83,10 +83,10 @@ class SharedStream(VenueStream):
         return await self._accounts[channel].reconcile() if channel.private else []
 
     @cached_property
-    def _accounts(self) -> dict[Channel, rest.Account]:
+    def _accounts(self) -> dict[Channel, rest.AccountRest]:
         settings, keys = self.venue_settings, self.credentials
         return {
-            channel: rest.Account(
+            channel: rest.AccountRest(
                 decoder,
                 self.currency_pairs,
                 settings.rest_host,

@@ -12,14 +12,14 @@ import logging
 import msgspec
 
 from millstream.errors import StreamError
-from millstream.exchange.binance.rest import Account
+from millstream.exchange.binance.rest import AccountRest
 from millstream.exchange.binance_future.wire import LISTEN_KEY_PATH, ListenKey, private_path
 from millstream.stream.talk import LoginRefused
 
 _log = logging.getLogger(__name__)
 
 
-async def address(host: str, account: Account, early_fills: bool) -> str:
+async def address(host: str, account: AccountRest, early_fills: bool) -> str:
     """Where the account's stream is now; raises LoginRefused when the venue gives no key."""
     try:
         raw = await account.request("POST", LISTEN_KEY_PATH)
@@ -34,7 +34,7 @@ async def address(host: str, account: Account, early_fills: bool) -> str:
     return host + private_path(key, early_fills)
 
 
-async def keep_alive(account: Account, every_s: float) -> None:
+async def keep_alive(account: AccountRest, every_s: float) -> None:
     """Renew the key for ever.
 
     A key that cannot be renewed ends soon, without a word on the stream: ask for a connection with
