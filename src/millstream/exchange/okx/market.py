@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from millstream.errors import ConfigError, UnknownName
+from millstream.errors import ConfigError
 from millstream.exchange.decoding import (
     ACKNOWLEDGEMENT,
     UNREADABLE,
@@ -32,19 +32,12 @@ from millstream.exchange.okx.channels import (
     ticker_handler,
     trade_handler,
 )
-from millstream.exchange.okx.contracts import SPOT, Contract, Units, contract
+from millstream.exchange.okx.contracts import Contract
+from millstream.exchange.okx.instruments import Instruments
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
 
 _anything = msgspec.json.Decoder(wire.Anything).decode
 _orders = msgspec.json.Decoder(wire.Orders).decode
-
-
-class _Instruments(wire.Word, frozen=True):
-    data: list[wire.Instrument]
-    code: str = ""
-
-
-_instruments = msgspec.json.Decoder(_Instruments).decode
 
 
 class MarketDecoder:
@@ -72,29 +65,26 @@ class MarketDecoder:
         self.pairs = tuple(dict.fromkeys(pairs))
         self.channels = tuple(dict.fromkeys(channels))
         self.wants_replacement = False
-        self._suffix = "" if exchange is Exchange.OKX else "-SWAP"
         self._book_depth, self._interval = book_depth, candle_interval
         self._trade_channel, self._book_channel = trade_channel, book_channel
         self._counts = FrameCounts()
         self._resubscribe: list[CurrencyPair | None] = []
-        spot = exchange is Exchange.OKX
-        self._units = {pair: Units(SPOT if spot else None) for pair in self.pairs}
-        self._contracts: dict[str, Contract] = {}
+        self._instruments = Instruments(exchange, self.pairs)
         self._books: dict[CurrencyPair, PairBook] = {}
         self._topics: dict[tuple[str, str], Topic] = {}
         self._subscribed: dict[tuple[str, str], Handler] = {}
         self._handlers: dict[bytes, Handler] = {}
         private = [channel for channel in self.channels if channel.private]
         self._private = Topic(None, private[0]) if private else None
-        self.account = Account(exchange, private[0], self._find) if private else None
+        self.account = Account(exchange, private[0], self._instruments.find) if private else None
         for pair in self.pairs:
             for channel in self.channels:
                 if not channel.private:
                     self._subscribe(pair, channel)
-        self._unasked = not spot
+        self._unasked = not self._instruments.spot
         for name, value in (contract_values or {}).items():
             pair = CurrencyPair.parse(name)
-            self._learn(wire.symbol(pair, self._suffix), Contract(Decimal(value)))
+            self._instruments.learn(self._instruments.name(pair), Contract(Decimal(value)))
         self._arm()
 
     # ---- what every decoder does ----------------------------------------------------------------
@@ -126,7 +116,7 @@ class MarketDecoder:
     def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
         """Take in what `/api/v5/public/instruments` says of contracts. Never raises."""
         self._counts.frames += 1
-        return self._instruments(raw, received_ns)
+        return self._take_contracts(raw, received_ns)
 
     def snapshot_requests(self) -> list[SnapshotRequest]:
         """What one contract is worth, of all swaps at once; asked for once."""
@@ -155,8 +145,7 @@ class MarketDecoder:
     @property
     def wants_contracts(self) -> bool:
         """True until the contracts are known that sizes are counted in."""
-        unknown = any(not units.known for units in self._units.values())
-        return self.exchange is not Exchange.OKX and (unknown or not self._contracts)
+        return self._instruments.unknown
 
     def contracts_request(self) -> SnapshotRequest:
         """Where REST says it."""
@@ -165,14 +154,13 @@ class MarketDecoder:
 
     def learn_from(self, other: MarketDecoder) -> None:
         """Take over the contracts that another decoder knows."""
-        for instrument, worth in other._contracts.items():
-            self._learn(instrument, worth)
+        self._instruments.learn_from(other._instruments)
         self._arm()
 
     @property
     def kind(self) -> str:
         """The venue's name of this market."""
-        return "SPOT" if self.exchange is Exchange.OKX else "SWAP"
+        return self._instruments.kind
 
     def resubscriptions(self) -> list[CurrencyPair | None]:
         """Pairs whose book wants a new subscription, since the last call."""
@@ -197,14 +185,14 @@ class MarketDecoder:
     def _subscribe(self, pair: CurrencyPair, channel: Channel) -> None:
         name = wire.subscription(channel, self._trade_channel, self._book_channel, self._interval)
         topic = Topic(pair, channel)
-        key = (name, wire.symbol(pair, self._suffix))
+        key = (name, self._instruments.name(pair))
         self._topics[key] = topic
         self._subscribed[key] = self._handler(topic)
 
     def _handler(self, topic: Topic) -> Handler:
         exchange, counts, pair = self.exchange, self._counts, topic.pair
         assert pair is not None
-        units = self._units[pair]
+        units = self._instruments.units[pair]
         match topic.channel:
             case Channel.TICKER:
                 return ticker_handler(exchange, topic, units, counts)
@@ -221,7 +209,7 @@ class MarketDecoder:
         """Let the frames of pairs be decoded whose contracts are known."""
         for (channel, instrument), handler in self._subscribed.items():
             pair = self._topics[channel, instrument].pair
-            if pair is not None and self._units[pair].known:
+            if pair is not None and self._instruments.units[pair].known:
                 key = f'{{"arg":{{"channel":"{channel}","instId":"{instrument}"'
                 self._handlers[key.encode()] = handler
 
@@ -234,7 +222,7 @@ class MarketDecoder:
         if seen.event is not None:
             return self._said(seen, raw, received_ns)
         if seen.rest is not None and bytes(seen.data):
-            return self._instruments(bytes(seen.data), received_ns)
+            return self._take_contracts(bytes(seen.data), received_ns)
         if seen.arg is None or not bytes(seen.data):
             raise WrongFrame("a frame of no known kind")
         if seen.arg.channel == wire.ORDERS and self.account is not None:
@@ -245,7 +233,7 @@ class MarketDecoder:
         if handler is None or pair is None:
             self._counts.ignore("a channel that was not subscribed")
             return []
-        if not self._units[pair].known:
+        if not self._instruments.units[pair].known:
             self._counts.ignore("sizes in contracts of a worth that is not known yet")
             return []
         return handler(raw, received_ns)
@@ -314,7 +302,7 @@ class MarketDecoder:
         if b'"channel"' in raw and f'"channel":"{self._book_channel}"'.encode() not in raw:
             return []
         books = self._books.values()
-        named = [book for book in books if wire.symbol(book.pair, self._suffix).encode() in raw]
+        named = [book for book in books if self._instruments.name(book.pair).encode() in raw]
         return [
             book.lose(received_ns, "", "", "a frame could not be read")
             for book in named or books
@@ -323,53 +311,28 @@ class MarketDecoder:
 
     # ---- contracts ------------------------------------------------------------------------------
 
-    def _instruments(self, raw: bytes, received_ns: int) -> list[Event]:
+    def _take_contracts(self, raw: bytes, received_ns: int) -> list[Event]:
         try:
-            answer = _instruments(raw)
+            told = self._instruments.take(raw)
         except UNREADABLE as error:
             self._counts.reject(unreadable_reason(error), str(error), raw)
             return []
-        if answer.code not in ("", "0"):
+        if not told:
             self._counts.pass_over("an answer about contracts that has none")
             return []
         self._counts.snapshots += 1
-        for instrument in answer.data:
-            worth = contract(instrument)
-            if worth is not None:
-                self._learn(instrument.instId, worth)
         self._arm()
         refused: list[Event] = []
         for topic in self._topics.values():
-            if topic.pair is None or self._units[topic.pair].known:
+            if topic.pair is None or self._instruments.units[topic.pair].known:
                 continue
-            name = wire.symbol(topic.pair, self._suffix)
+            name = self._instruments.name(topic.pair)
             topic.refused = f"{name} is not among the venue's {self.kind} instruments"
             self._counts.refusals += 1
             refused.append(
                 Refused(received_ns, self.exchange, topic.channel, topic.pair, topic.refused)
             )
         return refused
-
-    def _learn(self, instrument: str, worth: Contract) -> None:
-        self._contracts[instrument] = worth
-        for pair, units in self._units.items():
-            if wire.symbol(pair, self._suffix) == instrument and self._suffix:
-                units.set(worth)
-
-    def _find(self, instrument: str) -> tuple[CurrencyPair, Contract] | None:
-        """The pair and contract of an own order's instrument; None: of another market."""
-        if not instrument.endswith(self._suffix):
-            return None
-        try:
-            pair = CurrencyPair.parse(instrument.removesuffix(self._suffix))
-        except UnknownName:
-            return None
-        if not self._suffix:
-            return pair, SPOT
-        worth = self._contracts.get(instrument)
-        if worth is None:
-            raise BadOrder(f"an order of {instrument[:40]}, whose contract is not known")
-        return pair, worth
 
 
 def check_settings(
