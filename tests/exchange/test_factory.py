@@ -1,7 +1,9 @@
 """One door to every venue."""
 
+import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -45,3 +47,10 @@ def test_a_decoder_loads_no_sockets():
         "sys.exit('picows' in sys.modules or 'asyncio' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_every_stream_is_made_with_the_same_words(venue):
+    folder, name, _ = VENUES[venue]
+    made = inspect.signature(getattr(import_module(f"{folder}.stream"), name))
+    assert list(made.parameters) == list(inspect.signature(get_exchange_stream).parameters)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, cast
+from functools import cached_property
+from typing import Protocol, cast
 
 from millstream.exchange.decoding import Decoder
 from millstream.exchange.ended_orders import EndedOrders
@@ -44,9 +45,9 @@ class HealingDecoder(Decoder, Protocol):
 class ResubscribingStream(VenueStream):
     """A venue's stream that subscribes anew what its decoders say is broken."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._resubscribers: dict[Channel, Resubscriber] = {}
-        super().__init__(*arguments, **named)
+    @cached_property
+    def _resubscribers(self) -> dict[Channel, Resubscriber]:
+        return {}
 
     @abstractmethod
     def resubscriptions(self, channel: Channel) -> Sequence[CurrencyPair | None]:
@@ -95,9 +96,9 @@ class ResubscribingStream(VenueStream):
 class HealingStream(ResubscribingStream):
     """A venue's stream with resubscriptions, and REST for orders that ended unseen."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._ended = EndedOrders(self.settings, self.ask_ended, self._say_unreconciled)
+    @cached_property
+    def _ended(self) -> EndedOrders:
+        return EndedOrders(self.settings, self.ask_ended, self._say_unreconciled)
 
     @abstractmethod
     async def ask_ended(self) -> bool:

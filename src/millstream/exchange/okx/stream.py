@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import ClassVar
 
 import msgspec
 
@@ -64,9 +65,9 @@ class OkxStream(ResubscribingStream):
     }
     venue_settings: OkxSettings
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._accounts: dict[Channel, AccountRest] = {}
-        super().__init__(*arguments, **named)
+    @cached_property
+    def _accounts(self) -> dict[Channel, AccountRest]:
+        return {}
 
     def decoder(self, channel: Channel) -> Decoder:
         """A decoder for the frames of one channel."""
