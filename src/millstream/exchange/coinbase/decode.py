@@ -12,11 +12,11 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from millstream.errors import ConfigError
 from millstream.exchange.coinbase import advanced, exchange_feed, exchange_wire, wire
 from millstream.exchange.coinbase.account import Account
 from millstream.exchange.coinbase.book import PairBook
 from millstream.exchange.coinbase.connection import Line, SeenBefore
+from millstream.exchange.coinbase.feeds import BOOK_CHANNELS, check_settings
 from millstream.exchange.coinbase.series import PairCandles, PairTrades
 from millstream.exchange.coinbase.words import WrongFrame, product_id
 from millstream.exchange.decoding import (
@@ -31,8 +31,6 @@ from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
 Handler: TypeAlias = Callable[[bytes, int], list[Event]]
 T = TypeVar("T")
 
-FEEDS = ("advanced", "exchange")
-BOOK_CHANNELS = ("level2_batch", "level2")  # of the Exchange feed; level2 wants a login
 _NOT_LISTED = "the acknowledgement does not list it: a misspelt or unknown pair"
 
 _advanced_ack = msgspec.json.Decoder(wire.AckFrame, strict=False).decode
@@ -330,32 +328,3 @@ def _served(pairs: Iterable[tuple[CurrencyPair, T]]) -> dict[str, list[T]]:
         for name in wire.served_as(pair):
             named.setdefault(name, []).append(one)
     return named
-
-
-def check_settings(
-    feed: str,
-    channels: Iterable[Channel],
-    book_depth: int,
-    candle_interval: str,
-    book_channel: str,
-) -> None:
-    """Raise ConfigError for what Coinbase does not offer."""
-    if feed not in FEEDS:
-        raise ConfigError(f'feed is "{feed}"; accepted: {", ".join(FEEDS)}.')
-    offered = exchange_wire.NAMES if feed == "exchange" else wire.NAMES
-    for channel in channels:
-        if channel not in offered:
-            raise ConfigError(
-                f'the {feed} feed of coinbase has no channel "{channel}"; '
-                f"accepted: {', '.join(offered)}."
-            )
-    if candle_interval != wire.INTERVAL:
-        raise ConfigError(
-            f'candle_interval is "{candle_interval}"; Coinbase streams "{wire.INTERVAL}" only.'
-        )
-    if book_channel not in BOOK_CHANNELS:
-        raise ConfigError(
-            f'book_channel is "{book_channel}"; accepted: {", ".join(BOOK_CHANNELS)}.'
-        )
-    if book_depth < 1:
-        raise ConfigError(f"book_depth is {book_depth}; accepted: 1 or more.")
