@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep, time_ns
 
-from millstream.bus import Bus, EventPublisher, FirstThen, Inbox
+from millstream.bus import Bus, EventPublisher, FirstThen, Inbox, load_keys
 from millstream.bus.door_zmq import Door
 from millstream.carrier import Carrier
 from millstream.config import Config, StreamSection
@@ -85,7 +85,7 @@ class Session:
         self._mailbox: Part | None = None
         self._reason = "the session did not start"
         with ExitStack() as opened:
-            self.bus = opened.enter_context(Bus())
+            self.bus = opened.enter_context(Bus(load_keys(config.bus.keys)))
             place = directory / JOURNAL
             limits = config.journal.segment_mib * 2**20, config.journal.compress
             if not resume or not place.exists():

@@ -164,6 +164,7 @@ class BusSection(Section, frozen=True):
     answers: str = "inproc://answers"  # of the robots to who commands them
     frames: str = "inproc://frames"  # frames that robots publish
     changes: str = "inproc://changes"  # where parts hear that the order store has changed
+    keys: str = ""  # a folder that `millstream keys` made; "": tcp:// is of this machine only
 
 
 class Config(Section, frozen=True):

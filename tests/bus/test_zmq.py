@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from millstream.bus import Bus, FirstThen, Inbox
+from millstream.bus import Bus, FirstThen, Inbox, load_keys
+from millstream.bus.keys import make_keys
 from millstream.errors import ConfigError
 
 
@@ -16,19 +17,23 @@ def bus():
         yield bus
 
 
-@pytest.fixture(params=["inproc", "ipc", "tcp"])
-def endpoint(request, tmp_path):
-    return {
-        "inproc": "inproc://robo",
-        "ipc": f"ipc://{tmp_path}/robo",
-        "tcp": "tcp://127.0.0.1:*",
-    }[request.param]
+@pytest.fixture(params=["inproc", "ipc", "tcp", "tcp with keys"])
+def transport(request, tmp_path):
+    """A bus, and an endpoint of it."""
+    keys = None
+    if request.param == "tcp with keys":
+        make_keys(tmp_path / "keys")
+        keys = load_keys(str(tmp_path / "keys"))
+    endpoint = {"inproc": "inproc://robo", "ipc": f"ipc://{tmp_path}/robo"}
+    with Bus(keys) as bus:
+        yield bus, endpoint.get(request.param, "tcp://127.0.0.1:*")
 
 
 # ---- one contract, every transport --------------------------------------------------------------
 
 
-def test_messages_arrive_whole_and_in_order(bus, endpoint):
+def test_messages_arrive_whole_and_in_order(transport):
+    bus, endpoint = transport
     receiver = bus.receiver(endpoint)
     sender = bus.sender(receiver.endpoint)
     sent = [bytes([number % 256]) * number for number in range(300)]
@@ -36,13 +41,15 @@ def test_messages_arrive_whole_and_in_order(bus, endpoint):
     assert [receiver.receive(2_000) for _ in sent] == sent
 
 
-def test_nothing_comes_when_nothing_was_sent(bus, endpoint):
+def test_nothing_comes_when_nothing_was_sent(transport):
+    bus, endpoint = transport
     receiver = bus.receiver(endpoint)
     assert receiver.receive(0) is None
     assert receiver.receive(10) is None
 
 
-def test_several_senders_meet_at_one_receiver(bus, endpoint):
+def test_several_senders_meet_at_one_receiver(transport):
+    bus, endpoint = transport
     receiver = bus.receiver(endpoint)
 
     def run(name):
@@ -62,7 +69,8 @@ def test_several_senders_meet_at_one_receiver(bus, endpoint):
         ]
 
 
-def test_a_full_queue_says_no_and_loses_nothing_it_took(bus, endpoint):
+def test_a_full_queue_says_no_and_loses_nothing_it_took(transport):
+    bus, endpoint = transport
     receiver = bus.receiver(endpoint, queue_messages=5)
     sender = bus.sender(receiver.endpoint, queue_messages=5)
     body = b"x" * 100_000
@@ -77,7 +85,8 @@ def test_a_full_queue_says_no_and_loses_nothing_it_took(bus, endpoint):
     assert sender.send(body)  # there is room again
 
 
-def test_an_inbox_says_which_receiver_a_message_came_from(bus, endpoint):
+def test_an_inbox_says_which_receiver_a_message_came_from(transport):
+    bus, endpoint = transport
     first = bus.receiver(endpoint)
     second = bus.receiver("inproc://other")
     inbox = Inbox({"wishes": second, "events": first})

@@ -7,6 +7,8 @@ the receiver came waits for it.
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -14,12 +16,15 @@ from urllib.parse import urlsplit
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from millstream.bus.keys import REFUSED, Keys, Porter, refusal, tell_refusals
 from millstream.bus.readable import Readable
 from millstream.errors import ConfigError
 
 QUEUE_MESSAGES = 1_000  # per socket and direction; a message is a batch of up to 128 events
-_COMES_AND_GOES = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+_COMES_AND_GOES = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | REFUSED
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+_log = logging.getLogger(__name__)
 
 
 class Sender:
@@ -35,6 +40,7 @@ class Sender:
         self._socket = socket
         self._monitor = monitor
         self._there = False
+        self._refused = False
 
     @property
     def there(self) -> bool:
@@ -45,6 +51,9 @@ class Sender:
             except zmq.Again:
                 break
             self._there = found["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            if found["event"] & REFUSED and not self._refused:
+                self._refused = True  # it is tried again and again, and told once
+                _log.warning("%s", refusal(self.endpoint))
         return self._there
 
     def offer(self, body: bytes) -> bool:
@@ -156,11 +165,18 @@ class Inbox:
 
 
 class Bus:
-    """Makes the two ends of an endpoint; `inproc://` endpoints meet inside one Bus."""
+    """Makes the two ends of an endpoint; `inproc://` endpoints meet inside one Bus.
 
-    def __init__(self) -> None:
+    keys: of `tcp://` endpoints: who has none of the fleet's sends and hears nothing. None: they are
+        of this machine only, and open to whoever is on it.
+    """
+
+    def __init__(self, keys: Keys | None = None) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._ends: list[Sender | Receiver] = []
+        self._keys = keys
+        self._porter: Porter | None = None
+        self._tellers: list[threading.Thread] = []
 
     def sender(
         self, endpoint: str, queue_messages: int = QUEUE_MESSAGES, *, watched: bool = False
@@ -173,11 +189,7 @@ class Bus:
         socket.sndhwm = queue_messages
         socket.immediate = watched
         monitor = socket.get_monitor_socket(_COMES_AND_GOES) if watched else None
-        try:
-            socket.connect(endpoint)
-        except zmq.ZMQError as error:
-            socket.close(linger=0)
-            raise _cannot("connect to", endpoint, error) from None
+        self._connect(socket, endpoint)
         sender = Sender(socket, endpoint, monitor)
         self._ends.append(sender)
         return sender
@@ -204,23 +216,27 @@ class Bus:
         socket = self._context.socket(zmq.SUB)
         socket.conflate = True
         socket.subscribe(b"")
-        try:
-            socket.connect(endpoint)
-        except zmq.ZMQError as error:
-            socket.close(linger=0)
-            raise _cannot("connect to", endpoint, error) from None
+        self._connect(socket, endpoint)
         listener = Receiver(socket, endpoint)
         self._ends.append(listener)
         return listener
 
-    def _bind(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
-        host = urlsplit(endpoint).netloc.rsplit(":", 1)[0]
+    def _connect(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
         try:
-            if endpoint.startswith("tcp://") and host not in _LOOPBACK:
-                raise ConfigError(
-                    f'cannot bind "{endpoint}": without keys the bus listens on this machine '
-                    'only; use "tcp://127.0.0.1:PORT"'
-                )
+            if self._keys is not None and _is_tcp(endpoint):
+                socket.curve_serverkey = self._keys.server_public
+                socket.curve_publickey = self._keys.client_public
+                socket.curve_secretkey = self._keys.client_private
+                self._tell_refusals(socket, endpoint)
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            socket.close(linger=0)
+            raise _cannot("connect to", endpoint, error) from None
+
+    def _bind(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+        try:
+            if _is_tcp(endpoint):
+                self._guard(socket, endpoint)
             socket.bind(endpoint)
         except zmq.ZMQError as error:
             socket.close(linger=0)
@@ -229,10 +245,43 @@ class Bus:
             socket.close(linger=0)
             raise
 
+    def _guard(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+        """Let only known clients in; without keys, only this machine."""
+        if self._keys is None:
+            if urlsplit(endpoint).netloc.rsplit(":", 1)[0] not in _LOOPBACK:
+                raise ConfigError(
+                    f'cannot bind "{endpoint}": without keys the bus listens on this machine '
+                    'only; use "tcp://127.0.0.1:PORT", or bus.keys with a folder that '
+                    '"millstream keys" makes'
+                )
+            return
+        if not self._keys.server_private:
+            raise ConfigError(
+                f'cannot bind "{endpoint}": bus.keys are of a client, that only connects '
+                "(server.private is missing); use the fleet's own folder"
+            )
+        if self._porter is None:  # before the first who could come
+            self._porter = Porter(self._context, self._keys.clients)
+        socket.curve_server = True
+        socket.curve_secretkey = self._keys.server_private
+        self._tell_refusals(socket, endpoint)
+
+    def _tell_refusals(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+        """A watched socket has a monitor already, and its sender tells."""
+        if socket.type == zmq.PUSH and socket.immediate:
+            return
+        self._tellers.append(
+            tell_refusals(socket.get_monitor_socket(REFUSED | zmq.EVENT_MONITOR_STOPPED), endpoint)
+        )
+
     def close(self) -> None:
         """Close every end that is still open, once no other thread uses them any more."""
         for end in self._ends:
             end.close()
+        for teller in self._tellers:  # each ends with its socket
+            teller.join()
+        if self._porter is not None:
+            self._porter.close()
         self._context.term()
 
     def __enter__(self) -> Bus:
@@ -245,6 +294,10 @@ class Bus:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _is_tcp(endpoint: str) -> bool:
+    return endpoint.startswith("tcp://")
 
 
 def _cannot(verb: str, endpoint: str, error: zmq.ZMQError) -> ConfigError:

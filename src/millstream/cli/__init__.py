@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "Run the robots, the strategy or the services of a configuration.",
     "orders": "Show the orders of a session, also while it runs.",
     "control": "Add, tune, pause or remove robots of a running session.",
+    "keys": "Make the keys of a fleet whose parts are on several hosts.",
     "kill": "Stop all trading of a session, or let it go on.",
     "streams": "Show how each subscription of a configuration stands.",
     "producers": "Show whom a bot follows and who follows it, frame by frame.",

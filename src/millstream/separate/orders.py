@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import time_ns
 
-from millstream.bus import Bus, Inbox
+from millstream.bus import Bus, Inbox, load_keys
 from millstream.config import Config
 from millstream.gateways import open_kill_switch, open_store, open_venue, risk_book
 from millstream.model import Event
@@ -36,7 +36,7 @@ class OrdersPart:
         self._ended = threading.Event()
         life = time_ns()
         with ExitStack() as opened:
-            self.bus = opened.enter_context(Bus())
+            self.bus = opened.enter_context(Bus(load_keys(config.bus.keys)))
             self.store = open_store(config.order_store, directory)  # first: it has one owner
             opened.callback(self.store.close)
             oldest_ns = config.gateway.oldest_intent_s * 10**9

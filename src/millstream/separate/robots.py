@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep, time_ns
 
-from millstream.bus import Bus, EventPublisher, Inbox
+from millstream.bus import Bus, EventPublisher, Inbox, load_keys
 from millstream.config import Config
 from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events
@@ -43,7 +43,7 @@ class RobotsPart:
         self._ending = threading.Event()
         self._no_more_changes = threading.Event()
         with ExitStack() as opened:
-            self.bus = opened.enter_context(Bus())
+            self.bus = opened.enter_context(Bus(load_keys(config.bus.keys)))
             seated = seat(mine, directory, self.name)  # before any endpoint: it is ours alone
             self.directory, self.robots, self.journal = (
                 seated.directory, seated.robots, seated.journal,

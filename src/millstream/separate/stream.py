@@ -9,7 +9,7 @@ from time import time_ns
 from typing import Protocol
 
 from millstream.app import make_stream
-from millstream.bus import Bus, EventPublisher
+from millstream.bus import Bus, EventPublisher, load_keys
 from millstream.config import Config
 from millstream.model import Channel, Exchange, Gap
 from millstream.model.codec import encode_events
@@ -87,7 +87,7 @@ class StreamPart:
     def __init__(self, config: Config, directory: Path) -> None:
         self.directory = directory
         self.streams = [make_stream(section) for section in config.streams]
-        self.bus = Bus()
+        self.bus = Bus(load_keys(config.bus.keys))
         exchanges = sorted({Exchange.parse(section.exchange) for section in config.streams})
         ends = {name_of(one): bus_of(config, one).robo for one in processes(config)}
         ends["orders"] = config.bus.market
