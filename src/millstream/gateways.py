@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from millstream.orders.binance_line import BinanceLine
     from millstream.orders.ccxt_line import CcxtLine
+    from millstream.orders.ib_line import IBLine
+
+_IB_CLIENT_ID = 2  # the streams' is 1: TWS takes each but once
 
 __all__ = [
     "is_on_server",
@@ -117,7 +120,7 @@ def open_venue(
     from millstream.orders.live import LiveSettings, LiveVenue
 
     exchange = _exchange(section)
-    line = _line(section, exchange)
+    line = _ib_line(config) if exchange is Exchange.IB else _line(section, exchange)
     opened.callback(line.close)
     line.open()
     if section.cancel_all_after_s and not FACTS[exchange].dead_man:
@@ -161,6 +164,38 @@ def _line(section: GatewaySection, exchange: Exchange) -> CcxtLine | BinanceLine
     )
 
 
+def _ib_line(config: Config) -> IBLine:
+    """The way to TWS, with the contracts that its streams name. Raises ConfigError."""
+    section = config.gateway
+    try:
+        from millstream.orders.ib_line import IBLine
+    except ImportError:
+        raise ConfigError(
+            "gateway: orders go to Interactive Brokers by ib_async, which is not installed: "
+            'pip install "millstream[ib]"'
+        ) from None
+    from millstream.exchange.ib.trading import TradedContracts, tws_address
+
+    host, port = tws_address(section.url, sandbox=section.sandbox)
+    try:
+        client_id = int(section.api_auth_data or _IB_CLIENT_ID)
+    except ValueError:
+        raise ConfigError(
+            "gateway.api_auth_data: Interactive Brokers takes its client id there, a whole number "
+            "like 2, and another than the streams'"
+        ) from None
+    streams = (one for one in config.streams if Exchange.parse(one.exchange) is Exchange.IB)
+    named = [one.subscribe_args.get("contracts", {}) for one in streams]
+    return IBLine(
+        host,
+        port,
+        client_id,
+        TradedContracts(named),
+        account=section.api_key,
+        timeout_s=float(section.timeout_s),
+    )
+
+
 def open_kill_switch(
     config: Config, directory: Path, heartbeat: Heartbeat, opened: ExitStack
 ) -> KillSwitch:
@@ -187,6 +222,9 @@ def _paper_venue(section: PaperSection) -> PaperVenue:
 def _exchange(section: GatewaySection) -> Exchange:
     if not section.exchange:
         raise ConfigError(f'gateway.exchange: a gateway of the kind "{section.kind}" needs one')
+    exchange = Exchange.parse(section.exchange)
+    if exchange is Exchange.IB:  # TWS is logged in: no keys, no address but its own
+        return exchange
     if not section.api_key or not section.api_secret:
         raise ConfigError(
             "gateway.api_key and gateway.api_secret are needed to send orders; set them, or "
@@ -194,7 +232,7 @@ def _exchange(section: GatewaySection) -> Exchange:
         )
     if section.kind == "simulator" and not section.url:
         raise ConfigError('gateway.url: a simulator needs one, like "http://127.0.0.1:9000"')
-    return Exchange.parse(section.exchange)
+    return exchange
 
 
 def _limits(section: LimitsSection) -> RiskLimits:

@@ -34,7 +34,7 @@ NAMES = {  # of our client id, in the venue's own words
     E.OKX: "clOrdId",
     E.OKX_SWAP: "clOrdId",
 }
-VENUES = sorted(FACTS)
+VENUES = sorted(one for one in FACTS if FACTS[one].library_name)
 
 
 class Sent(Exception):

@@ -89,7 +89,7 @@ def test_the_kill_switch_cancels_at_the_venue_and_holds(market, served, tmp_path
         ({"api_key": ""}, ConfigError, "are needed to send orders"),
         ({"exchange": ""}, ConfigError, "needs one"),
         ({"exchange": "binanec"}, ConfigError, 'Did you mean "binance"'),
-        ({"exchange": "ib"}, ConfigError, "orders on ib are not sent"),
+        ({"exchange": "ib"}, ConfigError, "gateway.url .* of ib is not an address"),
         ({"url": ""}, ConfigError, "a simulator needs one"),
     ],
 )

@@ -21,6 +21,7 @@ __all__ = [
     "Evidence",
     "InDoubt",
     "Line",
+    "Moved",
     "NotAmended",
     "NotCanceled",
     "Placed",
@@ -64,6 +65,12 @@ class NotCanceled(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Moved(msgspec.Struct, frozen=True):
+    """The venue told something new of the order, unasked: ask how it stands."""
+
+    order_id: str
+
+
 class Amended(msgspec.Struct, frozen=True):
     """The order has these numbers from now on; before it is placed, too: they were made to fit."""
 
@@ -104,7 +111,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 Answer: TypeAlias = (
-    Placed | Rejected | InDoubt | Canceled | NotCanceled | Amended | NotAmended | Evidence
+    Placed | Rejected | InDoubt | Moved | Canceled | NotCanceled | Amended | NotAmended | Evidence
 )
 
 

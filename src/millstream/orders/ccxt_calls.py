@@ -24,7 +24,7 @@ class CcxtCalls:
     def __init__(
         self, exchange: Exchange, keys: Keys, *, url: str = "", sandbox: bool = False
     ) -> None:
-        if exchange not in FACTS:
+        if exchange not in FACTS or not FACTS[exchange].library_name:
             raise ConfigError(f"{exchange}_api: there are no REST calls to {exchange}")
         self._exchange = exchange
         self._client = make_client(

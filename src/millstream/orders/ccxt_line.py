@@ -74,7 +74,7 @@ class CcxtLine:
         paced: bool = True,
     ) -> None:
         """paced: wait between requests as the venue's limits demand."""
-        if exchange not in FACTS:
+        if exchange not in FACTS or not FACTS[exchange].library_name:
             raise ConfigError(
                 f"gateway.exchange: orders on {exchange} are not sent by this gateway"
             )

@@ -35,6 +35,7 @@ from millstream.orders.answers import (
     Evidence,
     InDoubt,
     Line,
+    Moved,
     NotAmended,
     NotCanceled,
     Placed,
@@ -192,6 +193,10 @@ class LiveVenue:
                 self._placing.discard(order_id)
                 self._doubt(order_id, now_ns)
                 return [OrderReport(order_id, Happened.UNKNOWN, reason=reason)]
+            case Moved(order_id):
+                doubt = self._doubt(order_id, now_ns)
+                doubt.next_ns = min(doubt.next_ns, now_ns + _SOONEST_NS)
+                return []
             case Canceled(order_id):
                 self._doubt(order_id, now_ns)
                 return []

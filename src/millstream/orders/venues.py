@@ -22,7 +22,7 @@ _GTC, _IOC, _FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
 class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One venue."""
 
-    library_name: str  # its class in ccxt
+    library_name: str  # its class in ccxt; "": it is not one of ccxt's
     client_id_parameter: str = "clientOrderId"  # how ours is passed
     client_id_scope: str  # where ours is unique
     cancels_by_client_id: bool = True  # False: only once the venue's id is known
@@ -156,5 +156,15 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
         contracts=True,
         reduce_only=True,
         ended=("fetch_closed_orders", "fetch_canceled_orders"),
+    ),
+    Exchange.IB: VenueFacts(
+        library_name="",
+        client_id_parameter="orderRef",
+        client_id_scope="nothing: ours is a note on the order, and TWS's own number counts",
+        not_found_grace_s=90,
+        cancel_on_disconnect=_NOTHING_CANCELED,
+        limits="45 messages/s to TWS, about 15 working orders per contract and side",
+        types=_ALL,
+        ended=(),
     ),
 }

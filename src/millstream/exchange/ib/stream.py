@@ -97,7 +97,7 @@ class IBStream(VenueStream):
         settings = self.venue_settings
         if settings.lifetime_s:
             raise ConfigError("lifetime_s is of no use for ib: TWS ends no session for its age.")
-        host, port = _address(api_host or HOST)
+        host, port = address(api_host or HOST)
         self.session = TwsSession(
             host,
             port,
@@ -195,14 +195,15 @@ class IBStream(VenueStream):
             return  # the session is gone, and the subscription with it
 
 
-def _address(url: str) -> tuple[str, int]:
+def address(url: str, setting: str = "api_host") -> tuple[str, int]:
+    """Host and port. setting: where the address was written."""
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError:
         port = None
     if parts.scheme != "tws" or not parts.hostname or port is None:
-        raise ConfigError(f'api_host "{url}" of ib is not an address; write it like "{HOST}".')
+        raise ConfigError(f'{setting} "{url}" of ib is not an address; write it like "{HOST}".')
     return parts.hostname, port
 
 
