@@ -39,6 +39,7 @@ TOUCH_THE_WORLD = {
     "analysis/fleet.py": "processes",
     "analysis/folders.py": "reads folders and an order store's file",
     "analysis/foresight.py": "names a folder",
+    "analysis/mongo.py": "a database on a server",
     "analysis/parquet.py": "files",
     "analysis/spool.py": "a file",
     "analysis/sqlite.py": "a database file",

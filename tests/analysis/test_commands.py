@@ -106,7 +106,11 @@ def test_a_difference_is_reported_as_replay_reports_it_and_again(tmp_path, mills
         ("session", "out.csv", '"out.csv" does not say what to write'),
         ("session", "session", "holds something else than an analysis"),
         ("session", "absent/out.sqlite", "check that its folder exists"),
-        ("session", "mongodb://me:pw@host/db", "MongoDB is not there yet"),
+        (
+            "session",
+            "mongodb://me:pw@127.0.0.1:1/db?serverSelectionTimeoutMS=200",
+            "no primary answers",
+        ),
     ],
 )
 def test_wrong_input_is_one_sentence(session, tmp_path, journal, target, says, millstream):

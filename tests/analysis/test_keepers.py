@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from importlib.util import find_spec
 
 import pytest
+from tests import mongod
 
 from millstream.analysis.keeper import Saved
+from millstream.analysis.mongo import MongoKeeper
 from millstream.analysis.tables import TABLES
 from millstream.analysis.targets import open_keeper
 from millstream.errors import ConfigError, MillstreamError, StoreError
@@ -23,11 +26,25 @@ def only_with(name):
     return pytest.mark.skipif(not have(name), reason=f"{name} needs an extra package")
 
 
-KEEPERS = [pytest.param(name, marks=only_with(name)) for name in NAMES]
+FILES = [pytest.param(name, marks=only_with(name)) for name in NAMES]
+NUMBERS = itertools.count()
 
 
-@pytest.fixture(params=KEEPERS)
+@pytest.fixture(scope="module")
+def replica_set():
+    """One member, started when the first test asks for it."""
+    if reason := mongod.why_not():
+        pytest.skip(reason)
+    started = mongod.ReplicaSet()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(params=[*FILES, "mongodb"])
 def place(request, tmp_path):
+    if request.param == "mongodb":
+        servers = request.getfixturevalue("replica_set")
+        return request.param, servers.url(f"analysis{next(NUMBERS)}")
     return request.param, str(tmp_path / NAMES[request.param]) + "/" * (request.param == "parquet")
 
 
@@ -55,6 +72,12 @@ def read(place, table):
 
         with duckdb.connect(target, read_only=True) as file:
             return file.execute(f"SELECT * FROM {table} {order}").fetchall()
+    if kind == "mongodb":
+        from pymongo import MongoClient
+
+        with MongoClient(target) as client:
+            found = client.get_default_database()[table].find({}, {"_id": 0})
+            return [tuple(one.values()) for one in found.sort(list(TABLES[table].key))]
     import pyarrow.parquet
 
     rows = pyarrow.parquet.read_table(f"{target}{table}").to_pylist()
@@ -174,7 +197,7 @@ def test_what_was_saved_is_there_after_it_was_opened_again(place, keeper):
     [
         ("out.csv", '"out.csv" does not say what to write'),
         ("", "does not say what to write"),
-        ("mongodb://ann:secret@host/db", "MongoDB is not there yet"),
+        ("mongodb://ann:secret@host:port/db", "not an address of MongoDB"),
         ("postgres://ann:secret@host/db", '"postgres://" is not known'),
     ],
 )
@@ -185,7 +208,7 @@ def test_a_target_that_is_none_is_refused(target, says):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", [param for param in KEEPERS if param.values != ("parquet",)])
+@pytest.mark.parametrize("name", [param for param in FILES if param.values != ("parquet",)])
 def test_a_file_that_is_something_else_is_refused_and_left_as_it_is(tmp_path, name):
     path = tmp_path / f"notes.{name}"
     path.write_text("not a database at all, only notes " * 200)
@@ -206,6 +229,66 @@ def test_another_programs_database_is_refused(tmp_path):
         open_keeper(str(tmp_path / "theirs.sqlite"))
 
 
+def test_an_order_stores_database_is_refused_and_left_as_it_is(replica_set):
+    with replica_set.client() as client:
+        client["theirs"]["orders"].insert_one({"name": "robo"})
+        with pytest.raises(StoreError, match="something else than an analysis") as refused:
+            open_keeper(replica_set.url("theirs"))
+        assert client["theirs"].list_collection_names() == ["orders"]
+    assert "\n" not in str(refused.value)
+
+
+def test_a_server_that_does_not_answer_is_one_sentence_without_the_password():
+    with pytest.raises(StoreError, match=r"127\.0\.0\.1:1/db: no primary answers") as refused:
+        open_keeper("mongodb://ann:secret@127.0.0.1:1/db?serverSelectionTimeoutMS=200")
+    assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_who_reads_meanwhile_sees_the_session_as_it_was(replica_set):
+    place = "mongodb", replica_set.url(f"analysis{next(NUMBERS)}")
+    keeper = open_keeper(place[1])
+    keeper.save("a", 0, [(TABLES["events"], [event("a", 1)]), session("a", 1)])
+    seen = []
+
+    def slowly():
+        yield TABLES["events"], [event("a", 2)]
+        seen.extend(read(place, "events"))
+        yield session("a", 2)
+
+    keeper.save("a", 1, slowly())
+    keeper.close()
+    assert [found[1] for found in seen] == [1]
+    assert [found[1] for found in read(place, "events")] == [1, 2]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_session_in_portions_is_whole_or_as_it_was(replica_set, fails):
+    place = "mongodb", replica_set.url(f"analysis{next(NUMBERS)}")
+    keeper = MongoKeeper(place[1], portion_rows=3)
+    fill = TABLES["fills"], [row("fills", run_id="a")]
+    keeper.save("a", 0, [(TABLES["events"], [event("a", 1), event("a", 2)]), session("a", 2)])
+
+    def more():
+        for number in range(3, 20):
+            yield TABLES["events"], [event("a", number)]
+        yield fill
+        yield session("a", 19)
+        if fails:
+            raise StoreError("the spool broke")
+
+    if fails:
+        with pytest.raises(StoreError, match="the spool broke"):
+            keeper.save("a", 2, more())
+    else:
+        assert keeper.save("a", 2, more()) == {"events": 17, "fills": 1, "sessions": 1}
+    last = 2 if fails else 19
+    assert keeper.saved("a").events == last
+    keeper.close()
+    assert [found[1] for found in read(place, "events")] == list(range(1, last + 1))
+    assert len(read(place, "fills")) == (not fails)
+
+
 @only_with("parquet")
 def test_a_folder_with_something_else_in_it_is_refused(tmp_path):
     (tmp_path / "journal").mkdir()
@@ -213,7 +296,7 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path):
         open_keeper(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", KEEPERS)
+@pytest.mark.parametrize("name", FILES)
 def test_a_place_that_is_not_there_is_refused(tmp_path, name):
     (tmp_path / "file").write_text("")
     with pytest.raises(MillstreamError) as refused:

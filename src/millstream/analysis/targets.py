@@ -16,7 +16,10 @@ _SUFFIXES: Final = {
     ".duckdb": "duckdb", ".ddb": "duckdb",
     "": "parquet", ".parquet": "parquet",
 }  # fmt: skip
-_ACCEPTED: Final = 'a file that ends in .sqlite or .duckdb, or a folder for Parquet files ("out/")'
+_ACCEPTED: Final = (
+    'a file that ends in .sqlite or .duckdb, a folder for Parquet files ("out/"), or '
+    '"mongodb://HOST/DATABASE?replicaSet=NAME"'
+)
 
 
 def open_keeper(target: str) -> Keeper:
@@ -28,7 +31,7 @@ def open_keeper(target: str) -> Keeper:
     scheme, _, rest = target.partition(":")
     if rest.startswith("//"):
         if scheme in ("mongodb", "mongodb+srv"):
-            raise ConfigError(f"--to: MongoDB is not there yet; name {_ACCEPTED}")
+            return _mongo(target)
         raise ConfigError(f'--to: "{scheme}://" is not known; name {_ACCEPTED}')
     if scheme in _KEEPERS and rest:
         return _KEEPERS[scheme](Path(rest))
@@ -57,6 +60,17 @@ def _parquet(path: Path) -> Keeper:
     from millstream.analysis.parquet import ParquetKeeper
 
     return ParquetKeeper(path)
+
+
+def _mongo(url: str) -> Keeper:
+    try:
+        from millstream.analysis.mongo import MongoKeeper
+    except ImportError:
+        raise ConfigError(
+            "an analysis on MongoDB needs the package pymongo, which is not installed: "
+            'pip install "millstream[mongo]"'
+        ) from None
+    return MongoKeeper(url)
 
 
 # Each is imported only when it is wanted: their packages are extras.

@@ -25,7 +25,7 @@ COMMANDS = {
     "record": "Record an exchange's raw frames as a tape.",
     "replay": "Replay a journal through its robots and prove it equal.",
     "why": "Explain one order: market, state, action, risk, each step to the venue and back.",
-    "analyze": "Save what journals tell as tables: SQLite, DuckDB or Parquet.",
+    "analyze": "Save what journals tell as tables: SQLite, DuckDB, Parquet or MongoDB.",
     "new-config": "Print a configuration to begin with, or its JSON schema.",
 }
 

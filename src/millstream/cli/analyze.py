@@ -16,6 +16,7 @@ from millstream.analysis.fleet import Analyzed, Standing, analyze_journals
 from millstream.analysis.folders import journals_in
 from millstream.analysis.targets import open_keeper
 from millstream.cli.replay import difference_line
+from millstream.config import without_password
 from millstream.errors import ConfigError
 
 
@@ -28,7 +29,9 @@ class Report(msgspec.Struct, frozen=True):
 
 @click.command()
 @click.argument("journals", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--to", "target", required=True, help="FILE.sqlite, FILE.duckdb or FOLDER/.")
+@click.option(
+    "--to", "target", required=True, help="FILE.sqlite, FILE.duckdb, FOLDER/ or mongodb://…"
+)
 @click.option("--processes", type=click.IntRange(1), help="Default: one for each core.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def analyze(journals: tuple[Path, ...], target: str, processes: int | None, as_json: bool) -> int:
@@ -40,7 +43,9 @@ def analyze(journals: tuple[Path, ...], target: str, processes: int | None, as_j
     replay` says it; 2: a journal could not be analyzed.
     """
     if not target:
-        raise ConfigError("--to: name a file that ends in .sqlite or .duckdb, or a folder")
+        raise ConfigError(
+            "--to: name a file that ends in .sqlite or .duckdb, a folder, or mongodb://…"
+        )
     found = journals_in(journals)
     keeper = open_keeper(target)
     try:
@@ -49,7 +54,7 @@ def analyze(journals: tuple[Path, ...], target: str, processes: int | None, as_j
     finally:
         keeper.close()
     if as_json:
-        click.echo(msgspec.json.encode(Report(target, sessions)))
+        click.echo(msgspec.json.encode(Report(without_password(target), sessions)))
     else:
         for session in sessions:
             click.echo("\n".join(_lines(session)))
