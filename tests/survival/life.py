@@ -24,6 +24,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.journal.sample import MANIFEST
+from tests.survival import mutants
 
 from millstream.errors import MillstreamError
 from millstream.journal import JournalWriter
@@ -171,8 +172,6 @@ def serve():
 
 
 def run(path, directory, session, orders, gateway, store):
-    from tests.survival import mutants
-
     try:
         live(
             Wire(path), directory, session, orders,
