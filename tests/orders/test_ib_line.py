@@ -4,6 +4,7 @@ import logging
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from decimal import Decimal
 
 import msgspec
@@ -11,9 +12,10 @@ import pytest
 from tests.orders.sample import order
 from tests.orders.tws_venue import CANCEL, PLACE, tws_venue
 
-from millstream.config import GatewaySection
+from millstream.config import Config, GatewaySection
 from millstream.errors import ConfigError, LoginRefused, StreamError
 from millstream.exchange.ib.trading import TradedContracts
+from millstream.gateways import open_venue
 from millstream.model import CurrencyPair, Exchange, MyOrderBatch, OrderStatus, OrderType, Side
 from millstream.orders import Gateway, MemoryStore
 from millstream.orders.ib_line import IBLine
@@ -198,6 +200,17 @@ def test_a_connection_that_is_lost_amid_an_order_is_unknown_and_then_comes_back(
     trader.until_status(S.CANCELED)
 
 
+def test_without_a_connection_nothing_is_sent_and_the_order_says_so():
+    with tws_venue() as (venue, place):
+        trader = Trader(place)
+        trader.until(lambda: venue.clients)
+    trader.place()
+    reason = trader.until_status(S.REJECTED).reason
+    trader.line.close()
+    assert reason.startswith("nothing was sent: ")
+    assert not sent(venue, PLACE)
+
+
 def test_lists_that_do_not_come_prove_nothing(trader, venue):
     trader.place()
     trader.until_status(S.WORKING)
@@ -270,6 +283,50 @@ def test_account_numbers_are_in_no_log(trader, venue, caplog):
     trader.until_status(S.UNKNOWN, "b")
     assert "DU123456" not in caplog.text + str(trader.store.orders())
     assert "DU123456" not in repr(GatewaySection(api_key="DU123456"))
+
+
+def test_a_configuration_opens_the_line_with_the_contracts_of_its_streams(served):
+    venue, (host, port) = served
+    gateway = {"kind": "live", "exchange": "ib", "url": f"tws://{host}:{port}"}
+    stream = {
+        "exchange": "ib",
+        "currency_pairs": ["aapl/usd"],
+        "subscribe_channels": ["ticker"],
+        "subscribe_args": {"contracts": {"aapl/usd": {"sec_type": "STK"}}},
+    }
+    robot = {"name": "a", "robot": "a:B", "markets": ["ib@aapl/usd"]}
+    config = msgspec.convert({"streams": [stream], "robots": [robot], "gateway": gateway}, Config)
+    store = MemoryStore()
+    with ExitStack() as opened:
+        open_venue(config, store, lambda events: None, opened).place(
+            msgspec.structs.replace(
+                order(symbol=CurrencyPair("AAPL", "USD")), exchange=Exchange.IB
+            ),
+            time.time_ns(),
+        )
+        deadline = time.monotonic() + 10
+        while not venue.orders:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    (placed,) = venue.orders.values()
+    assert (placed.words["symbol"], placed.words["sec_type"]) == ("AAPL", "STK")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"url": "http://127.0.0.1:1"}, "gateway.url .* is not an address"),
+        ({"api_auth_data": "seven"}, "gateway.api_auth_data: .* a whole number"),
+    ],
+)
+def test_what_is_wrong_with_the_configuration_is_one_sentence(changes, words):
+    from millstream import gateways
+
+    config = msgspec.defstruct("C", [("gateway", object), ("streams", object)])(
+        GatewaySection(kind="live", exchange="ib", **changes), []
+    )
+    with pytest.raises(ConfigError, match=words):
+        gateways._ib_line(config)
 
 
 def test_without_ib_async_the_extra_is_named(monkeypatch):

@@ -19,7 +19,7 @@ from typing import Any, Final
 import ib_async as library
 import msgspec
 
-from millstream.errors import ConfigError, StreamError
+from millstream.errors import ConfigError
 from millstream.model import CurrencyPair, MyOrder, OrderType, TimeInForce
 from millstream.orders.answers import (
     Amended,
@@ -54,7 +54,6 @@ __all__ = ["IBLine"]
 
 _log = logging.getLogger(__name__)
 _CLOSING_S: Final = 5.0
-_FAILURES: Final = (TimeoutError, OSError, StreamError, library.RequestError)
 
 
 class IBLine:
@@ -172,13 +171,13 @@ class IBLine:
         order_id = order.order_id
         try:
             contract, instrument = await self._known(order.symbol)
-        except (ConfigError, *_FAILURES) as error:
+            fitted = refusal_of(order, contract.secType) or instrument.fit(order)
+        except Exception as error:
             self._say(Rejected(order_id, f"nothing was sent: {sentence(error)}"))
             return
         except asyncio.CancelledError:
             self._say(Rejected(order_id, "nothing was sent: the session ended"))
             raise
-        fitted = refusal_of(order, contract.secType) or instrument.fit(order)
         if isinstance(fitted, str):
             self._say(Rejected(order_id, fitted))
             return
@@ -291,7 +290,7 @@ class IBLine:
                 return None
             try:
                 return await question()
-            except _FAILURES as error:
+            except Exception as error:
                 failures.append(f"{name}: {sentence(error)}")
                 return None
 
