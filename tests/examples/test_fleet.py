@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests import mongod
+from tests.venue import trading_venue
 
 from millstream.bus.keys import make_keys
 from millstream.config import without_comments
@@ -44,6 +46,45 @@ def test_three_processes_trade_on_after_one_was_killed_and_replay_equal(tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the robots are killed" in done.stdout
     assert "EQUAL" in done.stdout
+
+
+def test_two_lines_lead_from_one_process_on_sqlite_to_three_on_mongodb(tmp_path):
+    if reason := mongod.why_not():
+        pytest.skip(reason)
+    apart = json.loads(without_comments((THREE / "config.json").read_text()))
+    lines = {name: apart.pop(name) for name in ("bus", "order_store")}
+    (tmp_path / "one.json").write_text(json.dumps(apart))
+    servers, running = mongod.ReplicaSet(), []
+    lines["order_store"] = servers.url("fleet")
+    (tmp_path / "three.json").write_text(json.dumps(apart | lines))
+    try:
+        with trading_venue("--exchange", "binance") as venue:
+            environment = os.environ | {"MILLSTREAM__STREAMS__0__API_HOST": venue["ws"]}
+            one = [*MILLSTREAM, "run", "one.json", "--out", "one", "--seconds", "2"]
+            done = subprocess.run(one, cwd=tmp_path, env=environment, capture_output=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            for part in ("orders", "stream", "robots"):
+                command = [*MILLSTREAM, "run", "three.json", "--out", "three", "--part", part]
+                running.append(
+                    subprocess.Popen(
+                        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL
+                    )
+                )
+            with servers.client() as client:
+                trades = client["fleet"]["trades"]
+                wait_until(
+                    lambda: trades.count_documents({"name": "quoter"}) >= 2,
+                    lambda: str([process.poll() for process in running]),
+                )
+            running[-1].send_signal(signal.SIGINT)
+            assert running[-1].wait(PATIENCE_S) == 0
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+        servers.stop()
+    assert replay_session(tmp_path / "one").equal
+    assert replay_session(tmp_path / "three" / "robots-1").equal
 
 
 # ---- two hosts ----------------------------------------------------------------------------------
