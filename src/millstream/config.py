@@ -116,7 +116,7 @@ class GatewaySection(Section, frozen=True):
     reconcile_s: Positive = 60  # how often the account is compared with the store
     oldest_intent_s: Positive = 10  # an older wish is not sent any more
     compare_balances: bool = True  # the account against the sum of the robots
-    cancel_all_after_s: NotNegative = 0  # the venue cancels all when we are silent so long; 0: never
+    cancel_all_after_s: NotNegative = 0  # of our silence the venue cancels all after; 0: never
 
     def __repr__(self) -> str:
         return f"GatewaySection(kind={self.kind!r}, exchange={self.exchange!r}, ...)"
