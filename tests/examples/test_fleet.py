@@ -64,7 +64,8 @@ def test_two_lines_lead_from_one_process_on_sqlite_to_three_on_mongodb(tmp_path)
             done = subprocess.run(one, cwd=tmp_path, env=environment, capture_output=True)
             assert done.returncode == 0, done.stdout + done.stderr
             for part in ("orders", "stream", "robots"):
-                command = [*MILLSTREAM, "run", "three.json", "--out", "three", "--part", part]
+                # a folder each, as on hosts of their own: they share no file
+                command = [*MILLSTREAM, "run", "three.json", "--out", part, "--part", part]
                 running.append(
                     subprocess.Popen(
                         command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL
@@ -84,7 +85,7 @@ def test_two_lines_lead_from_one_process_on_sqlite_to_three_on_mongodb(tmp_path)
             process.wait()
         servers.stop()
     assert replay_session(tmp_path / "one").equal
-    assert replay_session(tmp_path / "three" / "robots-1").equal
+    assert replay_session(tmp_path / "robots" / "robots-1").equal
 
 
 # ---- two hosts ----------------------------------------------------------------------------------
