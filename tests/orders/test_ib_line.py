@@ -18,6 +18,7 @@ from millstream.exchange.ib.trading import TradedContracts
 from millstream.gateways import open_venue
 from millstream.model import CurrencyPair, Exchange, MyOrderBatch, OrderStatus, OrderType, Side
 from millstream.orders import Gateway, MemoryStore
+from millstream.orders.answers import Canceled, Moved
 from millstream.orders.ib_line import IBLine
 from millstream.orders.live import LiveSettings, LiveVenue
 
@@ -211,14 +212,45 @@ def test_without_a_connection_nothing_is_sent_and_the_order_says_so():
     assert not sent(venue, PLACE)
 
 
-def test_lists_that_do_not_come_prove_nothing(trader, venue):
+def test_lists_that_do_not_come_prove_nothing_and_are_asked_again(trader, venue, caplog):
+    venue.mute = venue.silent_lists = True
     trader.place()
+    trader.until_status(S.UNKNOWN)
+    trader.until(lambda: "open orders: TWS did not answer in time" in caplog.text)
+    assert trader.store.get("a").status is S.UNKNOWN
+    venue.mute = venue.silent_lists = False
     trader.until_status(S.WORKING)
-    venue.silent_lists = True
-    trader.place("b")
-    venue.silent_lists = False
-    trader.until_status(S.WORKING, "b")
-    assert trader.store.get("a").status is S.WORKING
+    assert len(sent(venue, PLACE)) == 1
+
+
+def first_answer(served, order_id, venue_id):
+    """What a new line says to a cancel, before it has asked for anything."""
+    line = IBLine(*served[1], 2, TradedContracts([]), timeout_s=2)
+    line.open()
+    one = msgspec.structs.replace(order(order_id, symbol=EUR), venue_id=venue_id)
+    line.cancel(one)
+    deadline = time.monotonic() + 10
+    found = []
+    while not found:
+        assert time.monotonic() < deadline
+        found = [one for one in line.answers() if not isinstance(one, Moved)]
+        time.sleep(0.01)
+    line.close()
+    return found[0]
+
+
+def test_a_new_connection_looks_for_an_order_before_it_cancels_it(served, venue):
+    placed = venue.add(2, WORDS | {"reference": "a"}, 3)
+    assert first_answer(served, "a", str(placed.perm_id)) == Canceled("a")
+    assert placed.state == "Cancelled"
+
+
+def test_an_order_that_another_client_placed_is_not_canceled(served, venue):
+    placed = venue.add(7, WORDS | {"reference": "a"}, 3)
+    answer = first_answer(served, "a", str(placed.perm_id))
+    assert answer.reason.startswith("another client of TWS placed it")
+    assert placed.open
+    assert not sent(venue, CANCEL)
 
 
 def test_after_a_restart_a_resting_order_can_still_be_canceled(trader, served):
