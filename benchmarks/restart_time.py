@@ -18,10 +18,10 @@ import msgspec
 from millstream.journal import Journal, JournalWriter, Manifest, RobotEntry, replay
 from millstream.model import CurrencyPair, Exchange, Ticker
 from millstream.model.codec import encode_events
-from millstream.resuming import resume_robots
 from millstream.robot import Robot
 from millstream.robot.load import code_hash
-from millstream.roster import seat_robots
+from millstream.session.resuming import resume_robots
+from millstream.session.roster import seat_robots
 
 BATCH = 64
 SEGMENT_BYTES = 64 * 2**20

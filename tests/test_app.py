@@ -22,7 +22,7 @@ from millstream.errors import ConfigError, JournalError
 from millstream.journal import Journal, Kind
 from millstream.model import Control, MyOrder, OrderStatus, SessionEnd
 from millstream.model.codec import decode_events
-from millstream.proof import replay_session
+from millstream.session.proof import replay_session
 
 QUOTER = {"volume": "0.002", "tick": "0.01", "most_position": "0.008", "away_bps": 1.0}
 

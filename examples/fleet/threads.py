@@ -28,9 +28,9 @@ from millstream.orders.risk import RiskBook, RiskLimits
 from millstream.orders.service import orders_loop
 from millstream.orders.sqlite import SqliteStore
 from millstream.orders.store import watch
-from millstream.proof import replay_session
 from millstream.robot import control_stream, data_stream, robo_loop, trade_stream
-from millstream.roster import describe, seat_robots
+from millstream.session.proof import replay_session
+from millstream.session.roster import describe, seat_robots
 from millstream.simulator.running import trading_exchange
 
 ROBO, CONTROL = "inproc://robo", "inproc://control"

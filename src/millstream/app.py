@@ -23,19 +23,9 @@ from time import monotonic, sleep, time_ns
 
 from millstream.bus import Bus, EventPublisher, FirstThen, Inbox, load_keys
 from millstream.bus.door_zmq import Door
-from millstream.carrier import Carrier
 from millstream.config import Config, StreamSection
-from millstream.control import ControlDesk
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
-from millstream.gateways import (
-    open_kill_switch,
-    open_mailbox,
-    open_store,
-    open_venue,
-    risk_book,
-)
-from millstream.in_step import StepPublisher, Traffic
 from millstream.journal import Journal, JournalWriter
 from millstream.model import CancelOrder, Control, Event, SessionEnd
 from millstream.model.codec import encode_events, encode_outputs
@@ -44,15 +34,25 @@ from millstream.orders.gateway import Gateway
 from millstream.orders.kill_switch import Heartbeat
 from millstream.orders.service import orders_loop
 from millstream.orders.store import RobotRecord, watch
-from millstream.parts import PATIENCE_S, DataPart, FramesPart, Part
-from millstream.proof import JOURNAL
-from millstream.resuming import Resumed, check_same, resume_robots
-from millstream.returning import refuse_used, returning
 from millstream.robot import Market, robo_loop, trade_stream
 from millstream.robot.control import SESSION_ENDS
-from millstream.roster import describe, seat_robots
-from millstream.sharing import frame_client, frame_server
-from millstream.sources import Sources
+from millstream.session.carrier import Carrier
+from millstream.session.control import ControlDesk
+from millstream.session.gateways import (
+    open_kill_switch,
+    open_mailbox,
+    open_store,
+    open_venue,
+    risk_book,
+)
+from millstream.session.in_step import StepPublisher, Traffic
+from millstream.session.parts import PATIENCE_S, DataPart, FramesPart, Part
+from millstream.session.proof import JOURNAL
+from millstream.session.resuming import Resumed, check_same, resume_robots
+from millstream.session.returning import refuse_used, returning
+from millstream.session.roster import describe, seat_robots
+from millstream.session.sharing import frame_client, frame_server
+from millstream.session.sources import Sources
 
 
 class Session:

@@ -33,7 +33,7 @@ from millstream.orders.paper import PaperSettings, PaperVenue
 from millstream.orders.risk import RiskBook, RiskLimits
 from millstream.orders.sqlite import SqliteStore
 from millstream.robot.load import code_hash
-from millstream.roster import seat_robots
+from millstream.session.roster import seat_robots
 
 BTC = CurrencyPair.BTC_USDT
 BEGAN_NS = 1_700_000_000_000_000_000

@@ -14,7 +14,7 @@ from millstream.analysis.study import study
 from millstream.analysis.tables import TABLES
 from millstream.journal import Journal, Kind
 from millstream.model.codec import decode_events, decode_outputs
-from millstream.proof import replay_session
+from millstream.session.proof import replay_session
 
 
 @pytest.fixture(scope="module")

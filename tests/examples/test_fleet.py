@@ -20,7 +20,7 @@ from millstream.bus.keys import make_keys
 from millstream.config import without_comments
 from millstream.errors import StoreError
 from millstream.orders.sqlite_follow import SqliteFollower
-from millstream.proof import replay_session
+from millstream.session.proof import replay_session
 
 FLEET = Path(__file__).parents[2] / "examples" / "fleet"
 THREE = FLEET / "three_processes"

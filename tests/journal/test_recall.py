@@ -26,10 +26,10 @@ from millstream.model import (
     Timer,
 )
 from millstream.model.codec import encode_events
-from millstream.resuming import resume_robots
 from millstream.robot import Robot
 from millstream.robot.load import code_hash
-from millstream.roster import seat_robots
+from millstream.session.resuming import resume_robots
+from millstream.session.roster import seat_robots
 
 EVERY = 16
 BTC = CurrencyPair.BTC_USDT
@@ -171,7 +171,7 @@ def test_what_died_with_the_process_is_recorded_by_the_next(tmp_path):
     assert wished
     assert resumed.wishes[-len(wished) :] == wished
     resumed.journal.close("")
-    from millstream.proof import replay_session
+    from millstream.session.proof import replay_session
 
     proof = replay_session(tmp_path / "j")
     assert proof.equal, proof.first_difference

@@ -15,12 +15,12 @@ from tests.orders.tws_venue import CANCEL, PLACE, tws_venue
 from millstream.config import Config, GatewaySection
 from millstream.errors import ConfigError, LoginRefused, StreamError
 from millstream.exchange.ib.trading import TradedContracts
-from millstream.gateways import open_venue
 from millstream.model import CurrencyPair, Exchange, MyOrderBatch, OrderStatus, OrderType, Side
 from millstream.orders import Gateway, MemoryStore
 from millstream.orders.answers import Canceled, Moved
 from millstream.orders.ib_line import IBLine
 from millstream.orders.live import LiveSettings, LiveVenue
+from millstream.session.gateways import open_venue
 
 S = OrderStatus
 EUR = CurrencyPair("EUR", "USD")
@@ -352,7 +352,7 @@ def test_a_configuration_opens_the_line_with_the_contracts_of_its_streams(served
     ],
 )
 def test_what_is_wrong_with_the_configuration_is_one_sentence(changes, words):
-    from millstream import gateways
+    from millstream.session import gateways
 
     config = msgspec.defstruct("C", [("gateway", object), ("streams", object)])(
         GatewaySection(kind="live", exchange="ib", **changes), []
@@ -362,7 +362,7 @@ def test_what_is_wrong_with_the_configuration_is_one_sentence(changes, words):
 
 
 def test_without_ib_async_the_extra_is_named(monkeypatch):
-    from millstream import gateways
+    from millstream.session import gateways
 
     monkeypatch.setitem(sys.modules, "ib_async", None)
     for name in ("ib_line", "ib_tws"):

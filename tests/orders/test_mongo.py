@@ -14,11 +14,11 @@ from tests.orders.sample import BTC, VENUE, filled, order, report
 
 from millstream.config import without_password
 from millstream.errors import ConfigError, DuplicateOrder, StoreError
-from millstream.gateways import open_store
 from millstream.model import OrderStatus
 from millstream.orders import Happened
 from millstream.orders.mongo.address import parse_address
 from millstream.orders.mongo.store import MongoStore
+from millstream.session.gateways import open_store
 
 OWNER = """
 import sys

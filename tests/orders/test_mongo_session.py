@@ -7,7 +7,7 @@ from tests.venue import simulated_exchange
 from millstream.app import Session
 from millstream.model import OrderStatus
 from millstream.orders.mongo.address import parse_address
-from millstream.proof import replay_session
+from millstream.session.proof import replay_session
 
 ASKED = {
     "name": "somebody",

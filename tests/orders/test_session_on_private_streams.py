@@ -16,7 +16,7 @@ from millstream.orders import MemoryStore
 from millstream.orders.ccxt_line import CcxtLine
 from millstream.orders.keys import Keys
 from millstream.orders.live import LiveSettings, LiveVenue
-from millstream.proof import replay_session
+from millstream.session.proof import replay_session
 from millstream.simulator.faults import Faults
 from millstream.simulator.running import trading_exchange
 

@@ -14,7 +14,7 @@ from millstream.app import Session
 from millstream.config import GatewaySection, KillSection, LimitsSection, RiskSection
 from millstream.errors import ConfigError, LoginRefused
 from millstream.model import MyOrderBatch, Side
-from millstream.proof import replay_session
+from millstream.session.proof import replay_session
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from millstream.errors import RobotError
 from millstream.journal import JournalWriter
 from millstream.model import PlaceOrder, SessionEnd
 from millstream.model.codec import encode_events
-from millstream.proof import replay_session
-from millstream.roster import describe, seat_robots
+from millstream.session.proof import replay_session
+from millstream.session.roster import describe, seat_robots
 from millstream.strategy.configuration import parse_strategy_config
 
 VALUES = {

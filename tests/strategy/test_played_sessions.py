@@ -10,8 +10,8 @@ from tests.strategy.market import write
 
 from millstream.app import Session
 from millstream.model import Exchange
-from millstream.proof import replay_session
-from millstream.sources import Sources
+from millstream.session.proof import replay_session
+from millstream.session.sources import Sources
 from millstream.strategy.configuration import parse_strategy_config
 from millstream.strategy.feed import CandleFeed
 from millstream.strategy.sessions import session_config

@@ -25,8 +25,8 @@ from millstream.orders.machine import is_open
 from millstream.orders.risk import RiskState
 from millstream.orders.sqlite import SqliteStore
 from millstream.orders.sqlite_follow import SqliteFollower
-from millstream.proof import replay_session
 from millstream.robot.moment import RUN_ID_LETTERS, sequence_of
+from millstream.session.proof import replay_session
 
 PATIENCE_S = 180  # on a machine that is busy with other things
 PARTS = {

@@ -21,8 +21,8 @@ import pytest
 
 from millstream.journal import Journal
 from millstream.orders.sqlite import SqliteStore
-from millstream.proof import replay_session
 from millstream.robot.moment import RUN_ID_LETTERS
+from millstream.session.proof import replay_session
 
 
 class Tally(msgspec.Struct):

@@ -13,7 +13,7 @@ from millstream.errors import BadMessage, JournalError, StoreError
 from millstream.journal import Journal, Manifest
 from millstream.model import MyOrder, MyTrade
 from millstream.model.codec import batch, decode_events
-from millstream.proof import JOURNAL
+from millstream.session.proof import JOURNAL
 
 __all__ = ["journal_of", "journals_in", "last_event", "newest_session", "stored_changes"]
 

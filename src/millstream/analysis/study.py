@@ -19,7 +19,7 @@ from millstream.errors import JournalDamaged, StoreError
 from millstream.journal import Difference, ReplayReport, replay
 from millstream.journal.manifest import Manifest
 from millstream.robot import RobotGroup
-from millstream.roster import changed_robots, seat_robots
+from millstream.session.roster import changed_robots, seat_robots
 
 __all__ = ["Studied", "study"]
 

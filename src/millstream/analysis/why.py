@@ -29,7 +29,7 @@ from millstream.model import AnyEvent, MyOrder, MyTrade, Output, PlaceOrder
 from millstream.model.codec import decode_events, decode_outputs
 from millstream.robot import RobotGroup
 from millstream.robot.moment import sequence_of
-from millstream.roster import changed_robots, seat_robots
+from millstream.session.roster import changed_robots, seat_robots
 
 __all__ = ["explain"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from millstream.proof import Proof, replay_session
+from millstream.session.proof import Proof, replay_session
 
 
 @click.command()

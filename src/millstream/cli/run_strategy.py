@@ -17,7 +17,7 @@ from millstream.cli.strategy_screen import JsonLines, StrategyLines, StrategyScr
 from millstream.errors import ConfigError, MillstreamError
 from millstream.model import Channel, CurrencyPair, Exchange
 from millstream.orders.risk import RiskState
-from millstream.sources import Source, Sources
+from millstream.session.sources import Source, Sources
 from millstream.strategy.configuration import StrategySession, parse_strategy_config
 from millstream.strategy.feed import CandleFeed
 from millstream.strategy.producer_market import ProducerMarket

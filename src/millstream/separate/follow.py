@@ -12,11 +12,11 @@ from typing import Protocol
 
 from millstream.config import Config
 from millstream.errors import StoreError
-from millstream.gateways import is_on_server, store_file
 from millstream.model import CurrencyPair, Event, Exchange, MyOrder, MyTrade
 from millstream.model.codec import encode_events
 from millstream.orders.sqlite_follow import SqliteFollower
 from millstream.orders.store import Change, OrderRecord, watch
+from millstream.session.gateways import is_on_server, store_file
 
 __all__ = ["Prompted", "follow_own", "open_record", "tell_changes"]
 

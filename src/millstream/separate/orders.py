@@ -10,15 +10,15 @@ from time import time_ns
 
 from millstream.bus import Bus, Inbox, load_keys
 from millstream.config import Config
-from millstream.gateways import open_kill_switch, open_store, open_venue, risk_book
 from millstream.model import Event
 from millstream.model.codec import encode_events
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
 from millstream.orders.service import orders_loop
-from millstream.parts import Part
 from millstream.separate.places import bus_of, processes
 from millstream.separate.taking import Pulses, TakenInbox, call_out
+from millstream.session.gateways import open_kill_switch, open_store, open_venue, risk_book
+from millstream.session.parts import Part
 
 __all__ = ["OrdersPart"]
 

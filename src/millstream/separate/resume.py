@@ -18,10 +18,10 @@ from millstream.journal import DamagedAt, Journal, JournalWriter, Manifest, repl
 from millstream.model import AnyEvent, MyOrder, MyTrade, Output
 from millstream.model.actions import OrderAction
 from millstream.model.codec import encode_outputs
-from millstream.proof import JOURNAL
 from millstream.robot import RobotGroup
 from millstream.robot.moment import sequence_of
-from millstream.roster import describe, seat_robots
+from millstream.session.proof import JOURNAL
+from millstream.session.roster import describe, seat_robots
 
 __all__ = ["Seated", "seat"]
 

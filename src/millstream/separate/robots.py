@@ -13,13 +13,13 @@ from millstream.config import Config
 from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events
 from millstream.orders.kill_switch import Heartbeat
-from millstream.parts import PATIENCE_S, DataPart, FramesPart, Part
 from millstream.robot import control_stream, robo_loop
 from millstream.separate.follow import follow_own, open_record, tell_changes
 from millstream.separate.places import bus_of, config_of, name_of
 from millstream.separate.resume import seat
 from millstream.separate.wishes import WishPost
-from millstream.sharing import frame_client, frame_server
+from millstream.session.parts import PATIENCE_S, DataPart, FramesPart, Part
+from millstream.session.sharing import frame_client, frame_server
 
 __all__ = ["RobotsPart"]
 

@@ -13,8 +13,8 @@ from millstream.bus import Bus, EventPublisher, load_keys
 from millstream.config import Config
 from millstream.model import Channel, Exchange, Gap
 from millstream.model.codec import encode_events
-from millstream.parts import DataPart
 from millstream.separate.places import bus_of, name_of, processes
+from millstream.session.parts import DataPart
 
 __all__ = ["AwayFollower", "StreamPart"]
 

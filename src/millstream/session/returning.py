@@ -8,7 +8,7 @@ from pathlib import Path
 from millstream.errors import JournalError
 from millstream.journal import RobotEntry
 from millstream.orders.store import OrderStore, RobotRecord
-from millstream.roster import saved_entry
+from millstream.session.roster import saved_entry
 
 __all__ = ["refuse_used", "returning"]
 

@@ -21,7 +21,7 @@ from millstream.model import Control, ControlAnswer, Output
 from millstream.model.codec import decode_events, decode_outputs, encode_events, encode_outputs
 from millstream.orders.store import RobotRecord, SavedRobot
 from millstream.robot import Market
-from millstream.roster import with_code
+from millstream.session.roster import with_code
 
 __all__ = ["ControlDesk", "Start"]
 

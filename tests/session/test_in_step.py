@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from millstream.in_step import StepPublisher, Traffic
 from millstream.model import Control, Event
 from millstream.model.codec import decode_events
+from millstream.session.in_step import StepPublisher, Traffic
 
 
 def event(name):

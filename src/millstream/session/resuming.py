@@ -17,7 +17,12 @@ from millstream.journal.recall import recall
 from millstream.model import CancelOrder, Output, PlaceOrder
 from millstream.model.codec import decode_events, decode_outputs, encode_outputs
 from millstream.robot import RobotGroup
-from millstream.roster import changed_robots, checkpoint_interval, reseat_robots, seat_robots
+from millstream.session.roster import (
+    changed_robots,
+    checkpoint_interval,
+    reseat_robots,
+    seat_robots,
+)
 
 __all__ = ["Resumed", "check_same", "resume_robots"]
 

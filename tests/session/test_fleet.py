@@ -22,7 +22,7 @@ from millstream.config import RobotSection
 from millstream.errors import ConfigError, JournalError
 from millstream.model import Control, ControlAnswer
 from millstream.model.codec import decode_outputs, encode_events
-from millstream.proof import replay_session
+from millstream.session.proof import replay_session
 
 NEW = {"robot_type": "quoter", "markets": ("binance@btc/usdt",)}
 

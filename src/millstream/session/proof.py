@@ -9,7 +9,7 @@ import msgspec
 
 from millstream.errors import JournalDamaged
 from millstream.journal import Difference, Journal, replay
-from millstream.roster import ChangedRobot, changed_robots, seat_robots
+from millstream.session.roster import ChangedRobot, changed_robots, seat_robots
 
 JOURNAL = "journal"  # the folder of a session's journal, in the session's own
 
