@@ -38,6 +38,7 @@ def manifest() -> Manifest:
         millstream_version="0",
         python_version="3",
         platform="bench",
+        settings={"whole_checkpoints": True},  # as sessions write them
     )
 
 

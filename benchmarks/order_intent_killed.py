@@ -39,6 +39,7 @@ from millstream.orders.sqlite import SqliteStore
 
 RESTING = 10
 TARGET_MS = 50.0
+PATIENCE_S = 30.0
 _SPAWN = multiprocessing.get_context("spawn")
 _ALONE, _HERE, _APART = OURS, f"{OURS}, a robot hangs", f"{OURS}, a robot hangs in a process apart"
 _NAMES = (f"order{number}" for number in count())
@@ -81,12 +82,17 @@ class Street:
 def measure(quick: bool, kills: int = 0) -> list[Figure]:
     """Robots that do nothing, and one that hangs, in turn; of each round the 99th percentile."""
     kills, rounds = kills or (30 if quick else 200), 2 if quick else 3
-    logging.getLogger("millstream").setLevel(logging.ERROR)
     spent: dict[str, list[list[float]]] = {_ALONE: [], _APART: [], _HERE: []}
-    for _ in range(rounds):
-        for who in spent:
-            with tempfile.TemporaryDirectory() as folder:
-                spent[who].append(_kills(Path(folder), kills, who))
+    log = logging.getLogger("millstream")
+    level = log.level
+    log.setLevel(logging.ERROR)  # each kill is a warning
+    try:
+        for _ in range(rounds):
+            for who in spent:
+                with tempfile.TemporaryDirectory() as folder:
+                    spent[who].append(_kills(Path(folder), kills, who))
+    finally:
+        log.setLevel(level)
     return [
         Figure(
             what=f"kill switch to last cancel, {name}",
@@ -135,11 +141,11 @@ def _kill(store: SqliteStore, street: Street, switch: KillSwitch) -> float:
     """Milliseconds of one kill."""
     store.insert([_intent() for _ in range(RESTING)])
     for _ in range(RESTING):
-        street.resting.acquire()
+        assert street.resting.acquire(timeout=PATIENCE_S), "the orders thread is gone"
     began = perf_counter_ns()
     switch.set(RiskState.HALTED, "benchmark", "", time_ns())
     for _ in range(RESTING):
-        street.canceled.acquire()
+        assert street.canceled.acquire(timeout=PATIENCE_S), "the orders thread is gone"
     spent = (street.last_ns - began) / 1e6
     revision = store.revision
     while store.orders(open_only=True):

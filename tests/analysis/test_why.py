@@ -65,7 +65,8 @@ def test_every_order_of_a_session_resolves(session):
 def test_every_order_of_a_demo_session_resolves(tmp_path, millstream):
     out = tmp_path / "sessions" / "demo"
     done = subprocess.run(
-        [sys.executable, "-m", "millstream", "demo", "--seconds", "25", "--speed", "max", "--json",
+        [sys.executable, "-m", "millstream", "demo", "--paper", "--seconds", "25", "--speed", "max",
+         "--json",
          "--out", str(out)],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
