@@ -160,7 +160,7 @@ class Session:
             traffic.robots(FirstThen(own, robo)), self.robots, self.journal,
             traffic.to_orders(self.bus.sender(wishes.endpoint)),
             self._heartbeat.clock_ns, self.bus.sender(frames.endpoint) if frames else None,
-            None, self.bus.sender(answers.endpoint),
+            self.bus.sender(answers.endpoint),
         )  # fmt: skip
         orders_desk = OrderDesk(self.store, risk_book(config.risk))
         if self._resumed is not None:

@@ -17,6 +17,7 @@ from millstream.orders import RiskState
 from millstream.orders.kill_switch import KillSwitch
 from millstream.orders.sqlite import SqliteStore
 from millstream.orders.sqlite_follow import SqliteFollower
+from millstream.session.gateways import store_file
 
 
 @pytest.fixture
@@ -88,6 +89,19 @@ def test_a_kill_is_durable_and_only_a_person_resumes(store, tmp_path, capsys):
     text = capsys.readouterr().out
     assert text.startswith("active\ntrading is reducing by")
     assert run(["kill", str(tmp_path), "--resume", "--reduce"]) == 2
+
+
+@pytest.mark.parametrize("options", [[], ["--resume"], ["--status"]])
+def test_a_mistyped_session_is_refused_and_nobody_believes_it_stopped(options, tmp_path, capsys):
+    assert run(["kill", str(tmp_path / "sesion"), *options]) == 2
+    assert "nothing was stopped" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_with_its_orders_on_a_server_is_stopped_by_its_folder(tmp_path):
+    (tmp_path / "journal").mkdir()
+    assert run(["kill", str(tmp_path)]) == 0
+    assert KillSwitch(store_file("mongodb://h/d", tmp_path)).look(1).state is RiskState.HALTED
 
 
 def test_a_signal_halts_a_running_session(tmp_path):

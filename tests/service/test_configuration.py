@@ -117,7 +117,7 @@ def test_a_wrong_file_is_one_sentence_with_the_path_of_the_key(values, sentence)
         ({"apis": [API, API]}, ".apis[1]: binance is there twice"),
         ({"apis": [{"exchange": "mtgox"}]}, '.apis[0].exchange: "mtgox"'),
         ({"apis": [API | {"api_keys": "k"}]}, '.apis[0]: there is no key "api_keys"'),
-        ({"ws_apis": []}, ".ws_apis: orders by websocket come with live orders"),
+        ({"ws_apis": []}, ".ws_apis: there are no orders by websocket"),
         (
             {"ipc_subscribers": [{"exchange": "binance", "channel": "news"}]},
             '.ipc_subscribers[0].channel: "news"',

@@ -8,9 +8,12 @@ from time import time_ns
 
 import click
 
-from millstream.cli.orders import store_in
+from millstream.cli.orders import STORE, store_in
+from millstream.errors import StoreError
 from millstream.orders.kill_switch import KillSwitch
 from millstream.orders.risk import RiskState
+from millstream.session.gateways import ON_SERVER
+from millstream.session.proof import JOURNAL
 
 
 @click.command()
@@ -27,7 +30,7 @@ def kill(place: Path, why: str, reduce: bool, resume: bool, status: bool) -> int
     """
     if reduce + resume + status > 1:
         raise click.UsageError("--reduce, --resume and --status exclude each other")
-    switch = KillSwitch(store_in(place))
+    switch = KillSwitch(_store_of(place))
     if status:
         brake = switch.read()
         click.echo(str(brake) if brake.state is not RiskState.ACTIVE else "active")
@@ -40,3 +43,22 @@ def kill(place: Path, why: str, reduce: bool, resume: bool, status: bool) -> int
     state = RiskState.REDUCING if reduce else RiskState.HALTED
     click.echo(f"trading is {switch.set(state, getpass.getuser(), why, time_ns())}")
     return 0
+
+
+def _store_of(place: Path) -> Path:
+    """The store whose trading is meant: whoever mistypes a path must not believe he stopped it.
+
+    A session whose orders are on MongoDB has no store's file; the switch lies where it would be.
+    """
+    on_server = place / ON_SERVER
+    if (place / JOURNAL).is_dir() and not (place / STORE).exists():
+        return on_server
+    if place.name == ON_SERVER and place.parent.is_dir():
+        return place
+    store = store_in(place)
+    if not store.exists():
+        raise StoreError(
+            f"{place}: there is no session and no order store there; nothing was stopped, "
+            "name the session's folder"
+        )
+    return store

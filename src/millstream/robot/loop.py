@@ -74,14 +74,12 @@ def robo_loop(
     wishes: Sender,
     clock_ns: Callable[[], int],
     frames: Sender | None = None,
-    timers: Timers | None = None,
     answers: Sender | None = None,
 ) -> None:
     """Run the robots until a `SessionEnd` comes: journal first, then think, then act.
 
     frames: where the frames go that robots publish; None: nobody follows them.
     answers: where the answers to commands go; None: nobody waits for them.
-    timers: not used any more; the robots bring their own.
     """
     timers = robots.timers
     ended = False

@@ -122,7 +122,8 @@ def read_setting(
     """
     if "ws_apis" in values:
         raise ConfigError(
-            f"{where}.ws_apis: orders by websocket come with live orders, in a later release"
+            f"{where}.ws_apis: there are no orders by websocket; self.<exchange>_api sends them "
+            "by REST"
         )
     known = Setting.__struct_fields__
     if own is not None and not (isinstance(own, type) and issubclass(own, msgspec.Struct)):

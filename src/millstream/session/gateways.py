@@ -51,13 +51,16 @@ __all__ = [
 ]
 
 
+ON_SERVER = "orders.mongodb"  # no file: beside it lie the files about a store on a server
+
+
 def store_file(address: str, directory: Path) -> Path:
     """The file of the order store at an address; a relative one lies in the session's folder.
 
     A store on a server has none: then it is the name beside which files about it lie.
     """
     if is_on_server(address):
-        return directory / "orders.mongodb"
+        return directory / ON_SERVER
     kind, _, place = address.partition(":")
     if kind != "sqlite" or not place:
         raise ConfigError(
