@@ -187,7 +187,7 @@ class Session:
         opened.callback(door.close)
         carrier = Carrier(config.streams, make_stream, self._carry)
         desk = ControlDesk(
-            control, door, answers, traffic.to_robots(self.bus.sender(own.endpoint)),
+            control, [door], answers, traffic.to_robots(self.bus.sender(own.endpoint)),
             self.store if isinstance(self.store, RobotRecord) else None, carrier.carry,
         )  # fmt: skip
         for entry in self.manifest.robots:

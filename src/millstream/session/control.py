@@ -1,6 +1,6 @@
-"""Who may tell robots what: commands from the bus and from the session's door, each answered.
+"""Who may tell robots what: commands from the bus and from the session's doors, each answered.
 
-door, control endpoint ─> checked here ─> robo endpoint ─> journal, robots ─> answers endpoint
+doors, control endpoint ─> checked here ─> robo endpoint ─> journal, robots ─> answers endpoint
                                                                                  │
 asker <── answer <── the set-up kept in the order store <── streams carried <────┘
 """
@@ -15,7 +15,6 @@ from typing import Protocol
 import msgspec
 
 from millstream.bus import Inbox, Receiver
-from millstream.bus.door_zmq import Door
 from millstream.errors import BadMessage, ConfigError, MillstreamError
 from millstream.model import Control, ControlAnswer, Output
 from millstream.model.codec import decode_events, decode_outputs, encode_events, encode_outputs
@@ -23,7 +22,7 @@ from millstream.orders.store import RobotRecord, SavedRobot
 from millstream.robot import Market
 from millstream.session.roster import with_code
 
-__all__ = ["ControlDesk", "Start"]
+__all__ = ["ControlDesk", "Door", "Start"]
 
 log = logging.getLogger(__name__)
 _WAIT_MS = 20
@@ -37,6 +36,16 @@ class Sender(Protocol):
         """Hand over a batch; False when there was no room for long."""
 
 
+class Door(Protocol):
+    """Where somebody may ask, and is answered: `bus.door_zmq.Door`."""
+
+    def receive(self, timeout_ms: int) -> bytes | None:
+        """A batch with one command that bears a request; None when nobody asks in time."""
+
+    def answer(self, request: str, body: bytes) -> None:
+        """Answer a request that came by this door."""
+
+
 class Start(Protocol):
     """Begins to carry what robots watch: streams that were made and not started."""
 
@@ -47,6 +56,8 @@ class Start(Protocol):
 class ControlDesk:
     """Takes commands, gives them to the robots, and answers who asked.
 
+    doors: where commands come from beside the bus; a request that came by the bus is answered at
+        the first of them.
     carry: makes the streams that some markets still need; raises MillstreamError.
     record: where set-ups of robots are kept; None: nowhere.
     """
@@ -54,18 +65,18 @@ class ControlDesk:
     def __init__(
         self,
         commands: Receiver,
-        door: Door,
+        doors: Sequence[Door],
         answers: Receiver,
         robo: Sender,
         record: RobotRecord | None,
         carry: Callable[[Sequence[Market]], Start],
     ) -> None:
         self._inbox = Inbox({"commands": commands, "answers": answers})
-        self._door = door
+        self._doors = tuple(doors)
         self._robo = robo
         self._record = record
         self._carry = carry
-        self._asked: dict[str, tuple[Control, Start | None]] = {}
+        self._asked: dict[str, tuple[Control, Start | None, Door]] = {}
         self._setups: dict[str, tuple[str, tuple[str, ...]]] = {}  # class and markets, by robot
 
     def know(self, robot: str, class_path: str, markets: Sequence[str]) -> None:
@@ -80,8 +91,9 @@ class ControlDesk:
                     self._answered(body)
                 else:
                     self._forward(body)
-            while (asked := self._door.receive(0)) is not None:
-                self._asked_by(asked)
+            for door in self._doors:
+                while (asked := door.receive(0)) is not None:
+                    self._asked_by(door, asked)
 
     def _forward(self, body: bytes) -> None:
         """Batches of commands that nobody waits for pass as they are."""
@@ -97,22 +109,22 @@ class ControlDesk:
         if any(isinstance(event, Control) and event.request for event in events):
             for event in events:
                 assert isinstance(event, Control)
-                self._take(event)
+                self._take(event, self._doors[0])
             return
         self._robo.send(body)
 
-    def _asked_by(self, body: bytes) -> None:
+    def _asked_by(self, door: Door, body: bytes) -> None:
         try:
             events = decode_events(body)
         except BadMessage as error:
             log.error("a request that cannot be read was left out: %s", error)
             return
         if len(events) == 1 and isinstance(events[0], Control) and events[0].request:
-            self._take(events[0])
+            self._take(events[0], door)
         else:
             log.error("one command with a request may come by the door; left out: %r", events)
 
-    def _take(self, asked: Control) -> None:
+    def _take(self, asked: Control, door: Door) -> None:
         """Check what only the world can tell: whether there is such a class, and such a market."""
         control = msgspec.structs.replace(asked, received_ns=time_ns())
         start: Start | None = None
@@ -123,20 +135,22 @@ class ControlDesk:
             if control.command in ("add", "remove", "save") and self._record is None:
                 raise ConfigError("this session's order store keeps no robots")
         except MillstreamError as error:
-            self._say(control, ControlAnswer(control.request, control.command, False, str(error)))
+            self._refuse(door, control, str(error))
             return
-        self._asked[control.request] = control, start
+        self._asked[control.request] = control, start, door
         if not self._robo.send(encode_events([control])):
             del self._asked[control.request]
-            why = "the robots have taken nothing for 10 s"
-            self._say(control, ControlAnswer(control.request, control.command, False, why))
+            self._refuse(door, control, "the robots have taken nothing for 10 s")
+
+    def _refuse(self, door: Door, control: Control, why: str) -> None:
+        self._say(door, control, ControlAnswer(control.request, control.command, False, why))
 
     def _answered(self, body: bytes) -> None:
         for output in decode_outputs(body):
             answer = output.body
             if not isinstance(answer, ControlAnswer) or answer.request not in self._asked:
                 continue
-            control, start = self._asked.pop(answer.request)
+            control, start, door = self._asked.pop(answer.request)
             if answer.accepted:
                 try:
                     self._keep(control, answer)
@@ -145,7 +159,7 @@ class ControlDesk:
                 except MillstreamError as error:
                     reason = f"{answer.reason}; but {error}"
                     answer = msgspec.structs.replace(answer, reason=reason)
-            self._say(control, answer)
+            self._say(door, control, answer)
 
     def _keep(self, control: Control, answer: ControlAnswer) -> None:
         """What was accepted is in the order store before the asker hears of it."""
@@ -166,7 +180,7 @@ class ControlDesk:
                 )
             )  # fmt: skip
 
-    def _say(self, control: Control, answer: ControlAnswer) -> None:
+    def _say(self, door: Door, control: Control, answer: ControlAnswer) -> None:
         log.info("%s of %s by %s: %s", control.command, control.robot, control.who, answer.reason)
         body = encode_outputs([Output(0, control.robot, answer)])
-        self._door.answer(control.request, body)
+        door.answer(control.request, body)
