@@ -39,6 +39,7 @@ from millstream.robot.control import SESSION_ENDS
 from millstream.session.carrier import Carrier
 from millstream.session.control import ControlDesk
 from millstream.session.gateways import (
+    open_command_box,
     open_kill_switch,
     open_mailbox,
     open_store,
@@ -46,12 +47,13 @@ from millstream.session.gateways import (
     risk_book,
 )
 from millstream.session.in_step import StepPublisher, Traffic
+from millstream.session.learned import LearnedPublisher
 from millstream.session.parts import PATIENCE_S, DataPart, FramesPart, Part
 from millstream.session.proof import JOURNAL
 from millstream.session.resuming import Resumed, check_same, resume_robots
 from millstream.session.returning import refuse_used, returning
 from millstream.session.roster import describe, seat_robots
-from millstream.session.sharing import frame_client, frame_server
+from millstream.session.sharing import frame_client, frame_server, learned_queue
 from millstream.session.sources import Sources
 
 
@@ -126,21 +128,24 @@ class Session:
             self._pause_reading if paced else None,
             self._resume_reading if paced else None,
         )
-        # what other bots tell, and the past, are for the robots alone
-        self.learned = EventPublisher([self.bus.sender(robo.endpoint)], time_ns)
+        # the past, and what other bots tell, are for the robots alone
+        self.past = EventPublisher([self.bus.sender(robo.endpoint)], time_ns)
+        self.frame_client = frame_client(config, self._learn)
+        learned = learned_queue(self.frame_client)
+        self.learned = LearnedPublisher(self.bus.sender(robo.endpoint), time_ns, learned)
         self.steps = StepPublisher(
             traffic.to_orders(self.bus.sender(market.endpoint)),
             traffic.to_robots(self.bus.sender(robo.endpoint)),
             traffic.quiet,
             self._pause_reading,
             self._resume_reading,
+            learned,
             self.sources.market_of,
         )
         for stream in self.streams:
             stream.bind_observer(self.steps if self.sources.in_step else self.publisher)
         for past in self.sources.past:
-            past.bind_observer(self.learned)
-        self.frame_client = frame_client(config, self._learn)
+            past.bind_observer(self.past)
         self.frame_server = frame_server(config)
         frames = self.bus.receiver(config.bus.frames) if self.frame_server else None
 
@@ -148,7 +153,7 @@ class Session:
         self._no_more_changes = threading.Event()
         self._data = DataPart(
             [*self.streams, *self.sources.past],
-            [self.publisher, self.learned, self.steps],
+            [self.publisher, self.past, self.learned, self.steps],
             self.frame_client,
         )
         from_gateway = traffic.to_robots(self.bus.sender(own.endpoint))
@@ -186,9 +191,12 @@ class Session:
         door = Door(self.directory)
         opened.callback(door.close)
         carrier = Carrier(config.streams, make_stream, self._carry)
+        box = open_command_box(config, opened)
         desk = ControlDesk(
-            control, [door], answers, traffic.to_robots(self.bus.sender(own.endpoint)),
+            control, [door] if box is None else [door, box], answers,
+            traffic.to_robots(self.bus.sender(own.endpoint)),
             self.store if isinstance(self.store, RobotRecord) else None, carrier.carry,
+            **({} if box is None else {"note": box.note}),
         )  # fmt: skip
         for entry in self.manifest.robots:
             desk.know(entry.name, entry.class_path, entry.markets)
@@ -280,11 +288,9 @@ class Session:
             sleep(0.005)
 
     def _learn(self, events: Sequence[Event]) -> None:
+        told = self.steps if self.sources.in_step else self.learned
         for event in events:
-            if self.sources.in_step:
-                self.steps.learn(event)
-            else:
-                self.learned.put_nowait(event)
+            told.learn(event)
 
     def _pause_reading(self) -> None:
         for stream in self.streams:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from millstream.model import Control, Event
 from millstream.model.codec import decode_events
 from millstream.session.in_step import StepPublisher, Traffic
+from millstream.session.learned import LearnedQueue
 
 
 def event(name):
@@ -33,6 +34,7 @@ def run(story, quiet=lambda: True, market_of=None):
             quiet,
             lambda: said.append("pause"),
             lambda: said.append("resume"),
+            LearnedQueue(lambda updates: updates[-1]),
             market_of,
         )
         await story(publisher)

@@ -4,7 +4,15 @@ import pandas as pd
 from tests.strategy.market import FIVE, drawn
 
 from millstream.frames.columns import encode_rows
-from millstream.model import CurrencyPair, Exchange, FrameUpdate, Ticker, Trade, Whitelist
+from millstream.model import (
+    CurrencyPair,
+    Exchange,
+    FrameUpdate,
+    Gap,
+    Ticker,
+    Trade,
+    Whitelist,
+)
 from millstream.strategy.producer_market import ProducerMarket
 
 CANDLES = drawn(20)
@@ -48,6 +56,15 @@ def test_each_new_candle_is_a_market_once():
     assert [type(event) for event in events] == [Trade] * 4 + [Ticker] + [Trade] * 4 + [Ticker]
     assert events[0].price == CANDLES[10].open
     assert [type(event) for event in made.events(frame(CANDLES[11:12]), 3)] == [Ticker]
+
+
+def test_candles_that_a_frame_leaves_out_are_a_gap_with_their_count():
+    made = market()
+    made.events(frame(CANDLES[:10], replace=True), 1)
+    gap, *rest = made.events(frame([CANDLES[13], CANDLES[15]]), 2)
+    assert (gap.missing, gap.symbol) == (3, BTC)  # 10, 11 and 12
+    assert [type(event) for event in rest] == [Trade] * 4 + [Ticker, Gap] + [Trade] * 4 + [Ticker]
+    assert rest[5].missing == 1
 
 
 def test_other_frames_make_no_market():

@@ -19,6 +19,7 @@ from millstream.frames.fast_wire import SUBPROTOCOL
 from millstream.frames.freqtrade_wire import PATH
 from millstream.frames.settings import ConsumerSection, ProducerEntry
 from millstream.model.events import Event
+from millstream.model.frames import FrameUpdate
 
 Publish: TypeAlias = Callable[[Sequence[Event]], None]
 
@@ -66,6 +67,12 @@ class FrameClient:
     def figures(self) -> list[ProducerFigures]:
         """Every producer as it stands."""
         return [follower.figures for follower in self.followers]
+
+    def as_one(self, updates: Sequence[FrameUpdate]) -> FrameUpdate:
+        """One update in the place of several of one frame. On the event loop's thread."""
+        name = updates[-1].producer
+        held = next(follower.held for follower in self.followers if follower.entry.name == name)
+        return held.as_one(updates)
 
     async def _watch_age(self) -> None:
         while True:

@@ -6,14 +6,14 @@ clock, and the same events leave the same frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 import pandas as pd
 
 from millstream.errors import BadMessage
-from millstream.frames.columns import Rows, unpack
+from millstream.frames.columns import Rows, pack, unpack
 from millstream.frames.history import History, in_order
 from millstream.frames.timeframe import candles_between, length_ns
 from millstream.model.frames import FrameUpdate, ProducerState, Whitelist
@@ -115,6 +115,28 @@ class HeldFrames:
     def _date(self, rows: Rows) -> tuple[int, int, int]:
         schema = rows.schema
         return schema.date_block, schema.date_row, schema.date_unit_ns
+
+    def as_one(self, updates: Sequence[FrameUpdate]) -> FrameUpdate:
+        """One update in the place of several of one frame, which were all applied: every row that
+        they changed, as it is now.
+        """
+        last = updates[-1]
+        held = self._frames.get((last.producer, last.pair, last.timeframe, last.candle_type))
+        if held is None:
+            return last
+        rows = held.history.rows
+        dates = rows.dates_ns()
+        first_ns = min(int(unpack(update.rows).dates_ns().min()) for update in updates)
+        # Rows that are held no more were told too: only the whole frame is without a hole.
+        whole = any(update.replace for update in updates) or first_ns < int(dates[0])
+        first = 0 if whole else int(dates.searchsorted(first_ns))
+        return msgspec.structs.replace(
+            last,
+            analyzed_ns=held.analyzed_ns,
+            sequence=held.sequence,
+            replace=whole,
+            rows=pack(rows.between(first, rows.count)),
+        )
 
     def set_pairs(self, whitelist: Whitelist) -> None:
         """A producer's pairs from now on; an empty list is one too."""

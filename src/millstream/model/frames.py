@@ -46,7 +46,9 @@ class ProducerState(Event, frozen=True, tag=tag("producer_state.1")):
     """How another bot, or one of its frames, stands from now on."""
 
     producer: str
-    state: str  # "connected", "disconnected", "refused", "gap", "repaired", "stale", "fresh"
+    # "connected", "disconnected", "refused"; of a frame: "gap", "repaired", "stale", "fresh",
+    # "conflated" (several updates came as one), "refused"
+    state: str
     pair: str = ""  # the frame's; "": this is about the whole producer
     timeframe: str = ""
     candle_type: str = ""

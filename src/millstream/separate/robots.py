@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep, time_ns
 
-from millstream.bus import Bus, EventPublisher, Inbox, load_keys
+from millstream.bus import Bus, Inbox, load_keys
 from millstream.config import Config
 from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events
@@ -18,8 +18,9 @@ from millstream.separate.follow import follow_own, open_record, tell_changes
 from millstream.separate.places import bus_of, config_of, name_of
 from millstream.separate.resume import seat
 from millstream.separate.wishes import WishPost
+from millstream.session.learned import LearnedPublisher
 from millstream.session.parts import PATIENCE_S, DataPart, FramesPart, Part
-from millstream.session.sharing import frame_client, frame_server
+from millstream.session.sharing import frame_client, frame_server, learned_queue
 
 __all__ = ["RobotsPart"]
 
@@ -58,8 +59,10 @@ class RobotsPart:
             wishes = self.bus.receiver(_WISHES)
             self._to_robots = self.bus.sender(robo.endpoint)
             self._to_control = self.bus.sender(control.endpoint)
-            learned = EventPublisher([self.bus.sender(robo.endpoint)], time_ns)
-            self._learned = learned
+            client = frame_client(mine, self._learn)
+            self._learned = LearnedPublisher(
+                self.bus.sender(robo.endpoint), time_ns, learned_queue(client)
+            )
             server = frame_server(mine)
             frames = self.bus.receiver(bus.frames) if server else None
             self.post = WishPost(
@@ -91,7 +94,7 @@ class RobotsPart:
                 "control", control_stream,
                 control, self.bus.sender(robo.endpoint), self._ending.is_set,
             )  # fmt: skip
-            self._data = DataPart([], [learned], frame_client(mine, self._learn))
+            self._data = DataPart([], [self._learned], client)
             self._parts = (self._loop, self._wishes, self._trades, self._control, self._data)
             if server is not None and frames is not None:
                 self._parts = (FramesPart(server, frames), *self._parts)
@@ -164,4 +167,4 @@ class RobotsPart:
 
     def _learn(self, events: Sequence[Event]) -> None:
         for event in events:
-            self._learned.put_nowait(event)
+            self._learned.learn(event)

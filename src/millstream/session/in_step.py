@@ -18,6 +18,7 @@ from millstream.bus import FirstThen, Inbox, Receiver, Sender
 from millstream.model import Event
 from millstream.model.codec import encode_events
 from millstream.orders.store import Change, OrderStore
+from millstream.session.learned import LearnedQueue
 
 LOOK_EVERY_S = 0.0005
 _LOOKS_AT_ONCE = 20  # turns of the loop before it sleeps between two looks
@@ -136,8 +137,9 @@ class StepPublisher:
     """Publishes step by step. Belongs to one event loop.
 
     An observer of a feed: what it is given in one turn of the loop is one step. The feed is told to
-    pause meanwhile. market: on the way to the venue. robots: on the way to the robots. market_of:
-    the market's events in what other bots tell, and the time they are to bear.
+    pause meanwhile. market: on the way to the venue. robots: on the way to the robots. learned:
+    where what other bots tell waits for its step. market_of: the market's events in it, and the
+    time they are to bear.
     """
 
     def __init__(
@@ -147,10 +149,11 @@ class StepPublisher:
         quiet: Callable[[], bool],
         pause: Callable[[], None],
         resume: Callable[[], None],
+        learned: LearnedQueue,
         market_of: Callable[[Event, int], Sequence[Event]] | None = None,
     ) -> None:
         self._market, self._robots, self._quiet = market, robots, quiet
-        self._market_of = market_of
+        self._learned, self._market_of = learned, market_of
         self._pause, self._resume = pause, resume
         self._steps: deque[_Step] = deque()
         self._gathered: _Step | None = None  # of this turn
@@ -162,13 +165,16 @@ class StepPublisher:
     def put_nowait(self, event: Event) -> None:
         """Add an event to the step of this turn."""
         if self._gathered is None:
-            self._gathered = self._add(_Step([], []))
+            self._gathered = _Step([], [])
+            self._steps.append(self._gathered)
+            self._begin()
             asyncio.get_running_loop().call_soon(self._turn_over)
         self._gathered.market.append(event)
 
     def learn(self, event: Event) -> None:
         """Add a step of its own: what another bot told."""
-        self._add(_Step([], [event]))
+        self._learned.put(event)
+        self._begin()
 
     def close(self) -> None:
         """Send nothing more: the others' sockets are about to close."""
@@ -179,21 +185,21 @@ class StepPublisher:
     @property
     def waiting(self) -> int:
         """Steps that have not been taken whole."""
-        return len(self._steps)
+        return len(self._steps) + len(self._learned)
 
-    def _add(self, step: _Step) -> _Step:
-        self._steps.append(step)
+    def _begin(self) -> None:
         if self._task is None:
             self._pause()
             self._task = asyncio.get_running_loop().create_task(self._go())
-        return step
 
     def _turn_over(self) -> None:
         self._gathered = None
 
     async def _go(self) -> None:
-        while self._steps:
+        while self._steps or self._learned:
             await asyncio.sleep(0)  # the rest of this turn belongs to the step
+            if not self._steps:
+                self._steps.append(_Step([], self._learned.take()))
             step = self._steps[0]
             if self._market_of is not None:
                 # Stamped only now: an order of the step before rests since a moment ago.

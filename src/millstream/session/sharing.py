@@ -12,6 +12,7 @@ from millstream import __version__
 from millstream.config import Config, without_secrets
 from millstream.errors import ConfigError
 from millstream.model import Event
+from millstream.session.learned import LearnedQueue
 
 if TYPE_CHECKING:
     from millstream.frames.client import FrameClient
@@ -53,3 +54,8 @@ def frame_client(config: Config, publish: Callable[[Sequence[Event]], None]) -> 
     except ImportError as error:
         raise ConfigError(f"external_message_consumer {_INSTALL} ({error})") from None
     return FrameClient(section, publish)
+
+
+def learned_queue(client: FrameClient | None) -> LearnedQueue:
+    """Where what other bots tell waits for the robots."""
+    return LearnedQueue(client.as_one if client is not None else lambda updates: updates[-1])

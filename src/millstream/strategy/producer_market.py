@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from millstream.errors import BadMessage
 from millstream.frames.columns import decode_rows
-from millstream.model import CurrencyPair, Event, Exchange, FrameUpdate, Ticker
+from millstream.model import Channel, CurrencyPair, Event, Exchange, FrameUpdate, Gap, Ticker
 from millstream.strategy.played import PastCandle, played
 from millstream.strategy.ring import COLUMNS
 from millstream.strategy.timeframes import timeframe_to_ns
@@ -16,7 +18,7 @@ class ProducerMarket:
     """Trades and quotes of each new candle in one producer's frames, as a folder's are played.
 
     pairs: by the producer's spelling. What the first frame of a pair holds is the past: of that
-    there is only its last quote.
+    there is only its last quote. Of candles that a frame leaves out there is a Gap.
     """
 
     def __init__(
@@ -47,12 +49,30 @@ class ProducerMarket:
         self._last_ns[event.pair] = max(candles[-1].open_ns, known_ns or 0)
         new = [] if known_ns is None else [each for each in candles if each.open_ns > known_ns]
         made: list[Event] = []
+        before_ns = known_ns
         for candle in new or candles[-1:]:
+            missing = (candle.open_ns - before_ns) // self._length_ns - 1 if before_ns else 0
+            if missing > 0:
+                made.append(self._gap(symbol, before_ns or 0, candle.open_ns, missing, received_ns))
+            before_ns = candle.open_ns
             events = played(
                 self._exchange, symbol, self._timeframe, self._length_ns, candle, received_ns
             )[:-1]  # the candle itself comes in the frame
             made += events if new else [each for each in events if isinstance(each, Ticker)]
         return made
+
+    def _gap(
+        self, symbol: CurrencyPair, before_ns: int, after_ns: int, missing: int, received_ns: int
+    ) -> Gap:
+        return Gap(
+            received_ns, self._exchange, Channel.CANDLE, symbol,
+            _date(before_ns + self._length_ns), _date(after_ns), missing,
+            f'the frames of producer "{self._producer}" leave these candles out: no trades of them',
+        )  # fmt: skip
+
+
+def _date(ns: int) -> str:
+    return f"{np.datetime64(ns // 1_000_000_000, 's')}Z"
 
 
 def _candles(frame: FrameUpdate) -> list[PastCandle]:
