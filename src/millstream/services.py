@@ -31,7 +31,7 @@ from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
 from millstream.ipc import IPCSubscriber
 from millstream.model import Channel, Exchange
-from millstream.orders.keys import Keys
+from millstream.orders.lines.keys import Keys
 from millstream.service.api import ExchangeAPI, RestCalls
 from millstream.service.base import ServiceBase
 from millstream.service.configuration import (
@@ -244,7 +244,7 @@ def _rest_calls(exchange: Exchange, api: ApiSection) -> RestCalls:
     """The way to an account. Raises ConfigError."""
     try:
         # Imported here: the library takes a second, and most services need none of it.
-        from millstream.orders.ccxt_calls import CcxtCalls
+        from millstream.orders.lines.ccxt.calls import CcxtCalls
     except ImportError:
         raise ConfigError(
             f"{exchange}_api: REST calls go by ccxt, which is not installed: pip install "

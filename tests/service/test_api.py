@@ -6,8 +6,8 @@ import pytest
 
 from millstream.errors import CallFailed, ConfigError
 from millstream.model import Exchange
-from millstream.orders.ccxt_calls import CcxtCalls
-from millstream.orders.keys import Keys
+from millstream.orders.lines.ccxt.calls import CcxtCalls
+from millstream.orders.lines.keys import Keys
 from millstream.service.api import ExchangeAPI
 from millstream.simulator.running import trading_exchange
 

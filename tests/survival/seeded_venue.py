@@ -24,7 +24,7 @@ from millstream.model import (
     Side,
 )
 from millstream.orders import Fill
-from millstream.orders.answers import (
+from millstream.orders.lines.answers import (
     Canceled,
     Evidence,
     InDoubt,

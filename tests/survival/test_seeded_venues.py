@@ -19,7 +19,7 @@ from tests.survival.seeded_venue import BINANCE, BTC, NONE, SECOND, SeededLine, 
 
 from millstream.model import MyOrder, OrderStatus, OrderType, Side, TimeInForce
 from millstream.orders import Gateway, MemoryStore
-from millstream.orders.answers import InDoubt, Rejected
+from millstream.orders.lines.answers import InDoubt, Rejected
 from millstream.orders.live import LiveSettings, LiveVenue
 from millstream.orders.machine import Happened, is_open
 

@@ -10,7 +10,7 @@ from millstream.model import CurrencyPair, Exchange, Side
 
 
 class RestCalls(Protocol):
-    """The way to the venue: `orders.ccxt_calls.CcxtCalls`."""
+    """The way to the venue: `orders.lines.ccxt.calls.CcxtCalls`."""
 
     def has(self, name: str) -> bool:
         """Whether there is a call of that name."""

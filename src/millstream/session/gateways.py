@@ -21,27 +21,29 @@ from millstream.config import (
 from millstream.errors import ConfigError
 from millstream.model import Event, Exchange
 from millstream.orders.gateway import Venue
-from millstream.orders.keys import Keys
 from millstream.orders.kill_http import KillServer
 from millstream.orders.kill_switch import Heartbeat, KillSwitch
+from millstream.orders.lines.keys import Keys
+from millstream.orders.lines.venues import FACTS
 from millstream.orders.paper import PaperSettings, PaperVenue
 from millstream.orders.risk import RiskBook, RiskLimits
 from millstream.orders.sqlite import SqliteStore
 from millstream.orders.store import OrderRecord, OrderStore
-from millstream.orders.venues import FACTS
 
 if TYPE_CHECKING:
+    from millstream.orders.mongo.commands import CommandBox
     from millstream.orders.mongo.mailbox import OrderMailbox
 
 if TYPE_CHECKING:
-    from millstream.orders.binance_line import BinanceLine
-    from millstream.orders.ccxt_line import CcxtLine
-    from millstream.orders.ib_line import IBLine
+    from millstream.orders.lines.binance.line import BinanceLine
+    from millstream.orders.lines.ccxt.line import CcxtLine
+    from millstream.orders.lines.ib.line import IBLine
 
 _IB_CLIENT_ID = 2  # the streams' is 1: TWS takes each but once
 
 __all__ = [
     "is_on_server",
+    "open_command_box",
     "open_kill_switch",
     "open_mailbox",
     "open_store",
@@ -100,6 +102,26 @@ def open_mailbox(config: Config, opened: ExitStack) -> OrderMailbox | None:
     return mailbox
 
 
+def open_command_box(
+    config: Config,
+    opened: ExitStack,
+    process: str = "robots",
+    seats: Callable[[str], bool] | None = None,
+    first: bool = True,
+) -> CommandBox | None:
+    """Where other programs put commands for robots; None when the store is a file.
+
+    process, seats, first: of several robots processes; see `CommandBox`.
+    """
+    if not is_on_server(config.order_store):
+        return None
+    from millstream.orders.mongo.commands import CommandBox
+
+    box = CommandBox(config.order_store, process, seats, first)
+    opened.callback(box.close)
+    return box
+
+
 def risk_book(section: RiskSection) -> RiskBook:
     """The limits in front of every order."""
     by_robot = {name: _limits(limits) for name, limits in section.robots.items()}
@@ -144,14 +166,14 @@ def _line(section: GatewaySection, exchange: Exchange) -> CcxtLine | BinanceLine
     keys = Keys(section.api_key, section.api_secret, section.api_auth_data)
     timeout_s = float(section.timeout_s)
     if section.client == "own":
-        from millstream.orders.binance_line import BinanceLine
+        from millstream.orders.lines.binance.line import BinanceLine
 
         return BinanceLine(
             exchange, keys, url=section.url, sandbox=section.sandbox, timeout_s=timeout_s
         )
     try:
         # Imported here: the library knows a hundred venues, and takes a second to say so.
-        from millstream.orders.ccxt_line import CcxtLine
+        from millstream.orders.lines.ccxt.line import CcxtLine
     except ImportError:
         raise ConfigError(
             "gateway: orders go to a venue by ccxt, which is not installed: pip install "
@@ -171,7 +193,7 @@ def _ib_line(config: Config) -> IBLine:
     """The way to TWS, with the contracts that its streams name. Raises ConfigError."""
     section = config.gateway
     try:
-        from millstream.orders.ib_line import IBLine
+        from millstream.orders.lines.ib.line import IBLine
     except ImportError:
         raise ConfigError(
             "gateway: orders go to Interactive Brokers by ib_async, which is not installed: "

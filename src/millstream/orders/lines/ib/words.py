@@ -21,10 +21,10 @@ from millstream.model import (
     Side,
     TimeInForce,
 )
-from millstream.orders.answers import SeenFill
-from millstream.orders.instrument import Instrument
+from millstream.orders.lines.answers import SeenFill
+from millstream.orders.lines.instrument import Instrument
+from millstream.orders.lines.venues import FACTS
 from millstream.orders.machine import Fill
-from millstream.orders.venues import FACTS
 
 __all__ = [
     "Contracts",

@@ -16,10 +16,10 @@ from millstream.model import (
     Side,
     TimeInForce,
 )
-from millstream.orders.answers import SeenFill
-from millstream.orders.instrument import Instrument
+from millstream.orders.lines.answers import SeenFill
+from millstream.orders.lines.instrument import Instrument
+from millstream.orders.lines.venues import VenueFacts
 from millstream.orders.machine import Fill
-from millstream.orders.venues import VenueFacts
 
 __all__ = ["Words", "arguments", "balances_of", "fill_of", "instrument_of", "order_of", "pair_of"]
 

@@ -27,6 +27,7 @@ __all__ = [
     "Placed",
     "Rejected",
     "SeenFill",
+    "unlisted",
 ]
 
 
@@ -150,3 +151,17 @@ class Line(Protocol):
     def answers(self) -> list[Answer]:
         """What came back since this was called last."""
         ...
+
+
+def unlisted(
+    orders: Sequence[MyOrder], opened: Sequence[MyOrder]
+) -> tuple[list[MyOrder], list[CurrencyPair]]:
+    """Of which orders to ask beside the open ones: by the venue's id; else all of their pairs."""
+    listed = {one.venue_id for one in opened} | {one.order_id for one in opened}
+    rest = [
+        order
+        for order in orders
+        if order.order_id not in listed and order.venue_id not in listed - {""}
+    ]
+    nameless = {order.symbol for order in rest if not order.venue_id}
+    return [order for order in rest if order.venue_id], sorted(nameless)

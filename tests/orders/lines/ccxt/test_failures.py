@@ -3,7 +3,7 @@
 import ccxt
 import pytest
 
-from millstream.orders.ccxt_failures import definite, is_login
+from millstream.orders.lines.ccxt.failures import definite, is_login
 
 
 @pytest.mark.parametrize(

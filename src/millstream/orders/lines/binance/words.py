@@ -24,8 +24,8 @@ from millstream.model import (
     Side,
     TimeInForce,
 )
-from millstream.orders.answers import SeenFill
-from millstream.orders.instrument import Instrument
+from millstream.orders.lines.answers import SeenFill
+from millstream.orders.lines.instrument import Instrument
 from millstream.orders.machine import Fill
 
 __all__ = [

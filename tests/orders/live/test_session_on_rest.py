@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from tests.orders.rest_venue import KEY, rest_venue
+from tests.orders.lines.rest_venue import KEY, rest_venue
 from tests.orders.sample import BTC
 from tests.test_app import config, events, play
 from tests.venue import simulated_exchange

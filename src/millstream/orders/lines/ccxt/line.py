@@ -21,7 +21,7 @@ import msgspec
 
 from millstream.errors import ConfigError, LoginRefused, StreamError
 from millstream.model import CurrencyPair, Exchange, MyOrder, OrderType, TimeInForce
-from millstream.orders.answers import (
+from millstream.orders.lines.answers import (
     Amended,
     Answer,
     Canceled,
@@ -32,20 +32,20 @@ from millstream.orders.answers import (
     Placed,
     Rejected,
     SeenFill,
+    unlisted,
 )
-from millstream.orders.ccxt_client import make_client
-from millstream.orders.ccxt_failures import definite, is_login, sentence
-from millstream.orders.ccxt_words import (
+from millstream.orders.lines.ccxt.client import make_client
+from millstream.orders.lines.ccxt.failures import definite, is_login, sentence
+from millstream.orders.lines.ccxt.words import (
     arguments,
     balances_of,
     fill_of,
     instrument_of,
     order_of,
 )
-from millstream.orders.evidence import unlisted
-from millstream.orders.instrument import Instrument
-from millstream.orders.keys import Keys
-from millstream.orders.venues import FACTS, VenueFacts
+from millstream.orders.lines.instrument import Instrument
+from millstream.orders.lines.keys import Keys
+from millstream.orders.lines.venues import FACTS, VenueFacts
 
 __all__ = ["CcxtLine"]
 

@@ -13,8 +13,8 @@ from millstream.demo.truth import compare_with_exchange
 from millstream.errors import ConfigError
 from millstream.model import CurrencyPair, Disconnected, Exchange, MyTrade, OrderStatus
 from millstream.orders import MemoryStore
-from millstream.orders.ccxt_line import CcxtLine
-from millstream.orders.keys import Keys
+from millstream.orders.lines.ccxt.line import CcxtLine
+from millstream.orders.lines.keys import Keys
 from millstream.orders.live import LiveSettings, LiveVenue
 from millstream.session.proof import replay_session
 from millstream.simulator.faults import Faults

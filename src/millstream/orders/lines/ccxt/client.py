@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import ccxt.async_support as library
 
-from millstream.orders.keys import Keys
-from millstream.orders.venues import VenueFacts
+from millstream.orders.lines.keys import Keys
+from millstream.orders.lines.venues import VenueFacts
 
 __all__ = ["make_client"]
 

@@ -27,8 +27,7 @@ from millstream.model import (
     OrderStatus,
     Resynced,
 )
-from millstream.orders.account import AccountSum
-from millstream.orders.answers import (
+from millstream.orders.lines.answers import (
     Amended,
     Answer,
     Canceled,
@@ -41,10 +40,11 @@ from millstream.orders.answers import (
     Placed,
     Rejected,
 )
-from millstream.orders.evidence import missing_fills, reports_of, same_order
+from millstream.orders.lines.venues import FACTS
+from millstream.orders.live.account import AccountSum
+from millstream.orders.live.evidence import missing_fills, reports_of, same_order
 from millstream.orders.machine import Fill, Happened, OrderReport, is_open
 from millstream.orders.store import OrderRecord
-from millstream.orders.venues import FACTS
 
 __all__ = ["LiveSettings", "LiveVenue"]
 

@@ -12,7 +12,7 @@ from tests.orders.sample import order
 
 from millstream.exchange.ib.trading import TradedContracts
 from millstream.model import CurrencyPair, Exchange, OrderStatus, OrderType, Side, TimeInForce
-from millstream.orders.ib_words import (
+from millstream.orders.lines.ib.words import (
     balances_of,
     definite,
     fill_of,

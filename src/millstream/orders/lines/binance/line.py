@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from millstream.errors import ConfigError, LoginRefused, StreamError
 from millstream.model import CurrencyPair, Exchange, MyOrder, OrderType, TimeInForce
-from millstream.orders.answers import (
+from millstream.orders.lines.answers import (
     Amended,
     Answer,
     Canceled,
@@ -28,9 +28,10 @@ from millstream.orders.answers import (
     Placed,
     Rejected,
     SeenFill,
+    unlisted,
 )
-from millstream.orders.binance_rest import BinanceRest, NoAnswer, Refused
-from millstream.orders.binance_words import (
+from millstream.orders.lines.binance.rest import BinanceRest, NoAnswer, Refused
+from millstream.orders.lines.binance.words import (
     Words,
     balances_of,
     fill_of,
@@ -39,10 +40,9 @@ from millstream.orders.binance_words import (
     order_parameters,
     symbol_of,
 )
-from millstream.orders.evidence import unlisted
-from millstream.orders.instrument import Instrument
-from millstream.orders.keys import Keys
-from millstream.orders.venues import FACTS
+from millstream.orders.lines.instrument import Instrument
+from millstream.orders.lines.keys import Keys
+from millstream.orders.lines.venues import FACTS
 
 __all__ = ["BinanceLine"]
 

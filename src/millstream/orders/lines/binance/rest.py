@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from millstream.errors import ConfigError
-from millstream.orders.binance_words import Refusal, refusal_of, signed
+from millstream.orders.lines.binance.words import Refusal, refusal_of, signed
 
 __all__ = ["BinanceRest", "NoAnswer", "Refused"]
 

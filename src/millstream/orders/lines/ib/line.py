@@ -21,7 +21,7 @@ import msgspec
 
 from millstream.errors import ConfigError
 from millstream.model import CurrencyPair, MyOrder, OrderType, TimeInForce
-from millstream.orders.answers import (
+from millstream.orders.lines.answers import (
     Amended,
     Answer,
     Canceled,
@@ -33,8 +33,8 @@ from millstream.orders.answers import (
     Placed,
     Rejected,
 )
-from millstream.orders.ib_tws import Refused, Tws
-from millstream.orders.ib_words import (
+from millstream.orders.lines.ib.tws import Refused, Tws
+from millstream.orders.lines.ib.words import (
     WARNINGS,
     Contracts,
     balances_of,
@@ -47,7 +47,7 @@ from millstream.orders.ib_words import (
     refusal_of,
     without_accounts,
 )
-from millstream.orders.instrument import Instrument
+from millstream.orders.lines.instrument import Instrument
 from millstream.orders.machine import is_open
 
 __all__ = ["IBLine"]

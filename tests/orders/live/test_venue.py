@@ -17,7 +17,7 @@ from millstream.model import (
     Side,
 )
 from millstream.orders import Gateway, Happened, MemoryStore
-from millstream.orders.answers import (
+from millstream.orders.lines.answers import (
     Amended,
     Canceled,
     Evidence,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.orders.sample import order
 
 from millstream.model import MyOrder, OrderType, Side
-from millstream.orders.instrument import Instrument
+from millstream.orders.lines.instrument import Instrument
 
 steps = st.sampled_from([Decimal(one) for one in ("0.01", "0.5", "1", "5", "0.00001", "0.025")])
 numbers = st.decimals("0.00001", "100000", places=9)

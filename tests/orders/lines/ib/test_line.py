@@ -9,16 +9,16 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from tests.orders.lines.ib.tws_venue import CANCEL, PLACE, tws_venue
 from tests.orders.sample import order
-from tests.orders.tws_venue import CANCEL, PLACE, tws_venue
 
 from millstream.config import Config, GatewaySection
 from millstream.errors import ConfigError, LoginRefused, StreamError
 from millstream.exchange.ib.trading import TradedContracts
 from millstream.model import CurrencyPair, Exchange, MyOrderBatch, OrderStatus, OrderType, Side
 from millstream.orders import Gateway, MemoryStore
-from millstream.orders.answers import Canceled, Moved
-from millstream.orders.ib_line import IBLine
+from millstream.orders.lines.answers import Canceled, Moved
+from millstream.orders.lines.ib.line import IBLine
 from millstream.orders.live import LiveSettings, LiveVenue
 from millstream.session.gateways import open_venue
 
@@ -365,7 +365,7 @@ def test_without_ib_async_the_extra_is_named(monkeypatch):
     from millstream.session import gateways
 
     monkeypatch.setitem(sys.modules, "ib_async", None)
-    for name in ("ib_line", "ib_tws"):
-        monkeypatch.delitem(sys.modules, f"millstream.orders.{name}", raising=False)
+    for name in ("line", "tws"):
+        monkeypatch.delitem(sys.modules, f"millstream.orders.lines.ib.{name}", raising=False)
     with pytest.raises(ConfigError, match=r"millstream\[ib\]"):
         gateways._ib_line(msgspec.defstruct("C", [("gateway", object)])(GatewaySection()))

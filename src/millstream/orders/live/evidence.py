@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from millstream.model import CurrencyPair, MyOrder, OrderStatus, OrderType
-from millstream.orders.answers import SeenFill
+from millstream.model import MyOrder, OrderStatus, OrderType
+from millstream.orders.lines.answers import SeenFill
 from millstream.orders.machine import Happened, OrderReport, is_open
 
-__all__ = ["missing_fills", "reports_of", "same_order", "unlisted"]
+__all__ = ["missing_fills", "reports_of", "same_order"]
 
 _ENDS: Final = {
     OrderStatus.CANCELED: Happened.CANCELED,
@@ -29,20 +29,6 @@ def same_order(order: MyOrder, seen: MyOrder) -> bool:
     if seen.order_id:
         return seen.order_id == order.order_id
     return bool(seen.venue_id) and seen.venue_id == order.venue_id
-
-
-def unlisted(
-    orders: Sequence[MyOrder], opened: Sequence[MyOrder]
-) -> tuple[list[MyOrder], list[CurrencyPair]]:
-    """Of which orders to ask beside the open ones: by the venue's id; else all of their pairs."""
-    listed = {one.venue_id for one in opened} | {one.order_id for one in opened}
-    rest = [
-        order
-        for order in orders
-        if order.order_id not in listed and order.venue_id not in listed - {""}
-    ]
-    nameless = {order.symbol for order in rest if not order.venue_id}
-    return [order for order in rest if order.venue_id], sorted(nameless)
 
 
 def reports_of(order: MyOrder, seen: MyOrder, fills: Sequence[SeenFill]) -> list[OrderReport]:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import ib_async as library
 
 from millstream.errors import LoginRefused, StreamError
-from millstream.orders.ib_words import without_accounts
+from millstream.orders.lines.ib.words import without_accounts
 
 __all__ = ["Heard", "Refused", "Told", "Tws"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from millstream.errors import CallFailed, ConfigError
 from millstream.model import Exchange
-from millstream.orders.ccxt_client import make_client
-from millstream.orders.ccxt_failures import definite, sentence
-from millstream.orders.keys import Keys
-from millstream.orders.venues import FACTS
+from millstream.orders.lines.ccxt.client import make_client
+from millstream.orders.lines.ccxt.failures import definite, sentence
+from millstream.orders.lines.keys import Keys
+from millstream.orders.lines.venues import FACTS
 
 __all__ = ["CcxtCalls"]
 

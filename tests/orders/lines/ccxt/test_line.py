@@ -7,15 +7,15 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from tests.orders.rest_venue import KEY, rest_venue
+from tests.orders.lines.rest_venue import KEY, rest_venue
 from tests.orders.sample import VENUE, order
 
 from millstream.errors import LoginRefused, StreamError
 from millstream.model import MyOrderBatch, OrderStatus, OrderType, Side, TimeInForce
 from millstream.orders import Gateway, Happened, MemoryStore, OrderReport
-from millstream.orders.binance_line import BinanceLine
-from millstream.orders.ccxt_line import CcxtLine
-from millstream.orders.keys import Keys
+from millstream.orders.lines.binance.line import BinanceLine
+from millstream.orders.lines.ccxt.line import CcxtLine
+from millstream.orders.lines.keys import Keys
 from millstream.orders.live import LiveSettings, LiveVenue
 
 S = OrderStatus

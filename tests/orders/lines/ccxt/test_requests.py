@@ -11,8 +11,8 @@ import pytest
 from tests.orders.sample import order
 
 from millstream.model import CurrencyPair, Exchange, OrderType, Side, TimeInForce
-from millstream.orders.ccxt_words import arguments, instrument_of
-from millstream.orders.venues import FACTS
+from millstream.orders.lines.ccxt.words import arguments, instrument_of
+from millstream.orders.lines.venues import FACTS
 
 E = Exchange
 QUOTES = {E.KRAKEN_FUTURE: "USD", E.COINBASE: "USD"}

@@ -1,0 +1,1 @@
+"""The line to Binance spot's REST, without ccxt."""

@@ -1,0 +1,1 @@
+"""The line to Interactive Brokers' TWS or IB Gateway by ib_async."""
