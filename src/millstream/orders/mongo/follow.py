@@ -21,11 +21,11 @@ from pymongo.errors import OperationFailure, PyMongoError
 from millstream.errors import StoreError
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.orders.mongo.address import parse_address
-from millstream.orders.mongo.documents import changes_in
+from millstream.orders.mongo.documents import changes_in, robot_in
 from millstream.orders.mongo.reading import Reader, latest_revision, projected_revision
 from millstream.orders.mongo.server import connect, explained, patiently
 from millstream.orders.mongo.tail import Tail
-from millstream.orders.store import Change
+from millstream.orders.store import Change, SavedRobot
 
 __all__ = ["MongoFollower"]
 
@@ -116,6 +116,12 @@ class MongoFollower:
             if self._tail.covers(after):
                 return self._tail.after(after, robot, limit)
         return self._read(lambda: self._reader.changes(after, robot, limit))
+
+    def saved_robots(self) -> list[SavedRobot]:
+        """Every set-up of a robot, in the order in which their names were first saved."""
+        return self._read(
+            lambda: [robot_in(one) for one in self._database["robots"].find().sort("number", 1)]
+        )
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Block until the change stream has told a revision above `after`.

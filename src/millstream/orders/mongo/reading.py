@@ -18,14 +18,15 @@ from millstream.orders.mongo.documents import (
     changes_in,
     order_in,
     position_key,
+    robot_in,
     trade_in,
     trades_of,
 )
 from millstream.orders.mongo.positions import Positions
 from millstream.orders.mongo.server import Documents
-from millstream.orders.store import Change
+from millstream.orders.store import Change, SavedRobot
 
-__all__ = ["Reader", "latest_revision", "projected_revision"]
+__all__ = ["Reader", "latest_revision", "projected_revision", "robots_in"]
 
 _OPEN: Final = [str(status) for status in OrderStatus if status not in TERMINAL]
 _BODIES: Final = {"changes.revision": 1, "changes.name": 1, "changes.body": 1}
@@ -41,6 +42,11 @@ def projected_revision(database: Documents) -> int:
     """The revision that `orders`, `trades` and `positions` have all reached."""
     found = database["state"].find_one({"_id": "projected"})
     return 0 if found is None else int(found["revision"])
+
+
+def robots_in(database: Documents) -> list[SavedRobot]:
+    """Every set-up, in the order in which their names were first saved."""
+    return [robot_in(one) for one in database["robots"].find().sort("number", 1)]
 
 
 class Reader:

@@ -28,13 +28,12 @@ from millstream.orders.mongo.documents import (
     Document,
     fill_text,
     robot_document,
-    robot_in,
     transaction,
 )
 from millstream.orders.mongo.lease import Lease
 from millstream.orders.mongo.positions import Positions
 from millstream.orders.mongo.projection import Projector, write_projection, write_trades
-from millstream.orders.mongo.reading import Reader, projected_revision
+from millstream.orders.mongo.reading import Reader, projected_revision, robots_in
 from millstream.orders.mongo.server import connect, explained, is_passing, patiently, prepare
 from millstream.orders.mongo.tail import Tail
 from millstream.orders.store import Change, SavedRobot
@@ -207,9 +206,7 @@ class MongoStore:
 
     def saved_robots(self) -> list[SavedRobot]:
         """Every set-up, in the order in which their names were first saved."""
-        return self._read(
-            lambda: [robot_in(one) for one in self._database["robots"].find().sort("number", 1)]
-        )
+        return self._read(lambda: robots_in(self._database))
 
     def wait_until_readable(self, timeout_s: float) -> bool:
         """Block until `orders`, `trades` and `positions` show every change so far."""
