@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from random import Random
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millstream.journal import Journal, JournalWriter, Manifest, RobotEntry
+from millstream.errors import JournalDamaged
+from millstream.journal import Journal, JournalWriter, Manifest, RobotEntry, reader
 from millstream.journal.recall import recall
 from millstream.model import (
     Control,
@@ -214,3 +216,75 @@ def test_a_timer_and_its_beat_come_back(tmp_path):
     assert resumed.robots.timers.of("one") == group.timers.of("one")
     assert isinstance(resumed.robots.timers.due(10_000)[0], Timer)
     resumed.journal.close("")
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The numbers of the segments that were opened, in order."""
+    numbers = []
+    real = reader.open_segment
+
+    def counted(directory, number, last_sequence):
+        numbers.append(number)
+        return real(directory, number, last_sequence)
+
+    monkeypatch.setattr(reader, "open_segment", counted)
+    return numbers
+
+
+def test_to_go_on_the_last_segment_is_read_once_and_of_those_before_it_only_the_manifest(
+    tmp_path, opened
+):
+    writer = JournalWriter(tmp_path / "j", manifest(), 100_000, compress=False)
+    group = seat_robots(manifest())
+    while writer.segment < 3:
+        turn(group, writer, writer.next_sequence)
+    for _ in range(3 * EVERY):
+        turn(group, writer, writer.next_sequence)
+    last = writer.segment
+    leave(writer)
+    opened.clear()
+    resume_robots(tmp_path / "j", 100_000, compress=False).journal.close("")
+    assert sorted(opened) == [1, 1, last]
+
+
+def test_many_short_lives_without_a_checkpoint_do_not_make_the_next_start_read_on_and_on(
+    tmp_path, opened
+):
+    writer = JournalWriter(tmp_path / "j", manifest(), compress=False)
+    group = seat_robots(manifest())
+    for number in range(1, 3 * EVERY):
+        turn(group, writer, number)
+    leave(writer)
+    for _ in range(60):
+        leave(JournalWriter.resume(tmp_path / "j", compress=False))
+    opened.clear()
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=False)
+    assert resumed.replayed < EVERY
+    assert len(opened) < 4 * 60
+    resumed.journal.close("")
+
+
+def test_a_flipped_bit_in_what_is_read_to_go_on_is_found(tmp_path):
+    writer = JournalWriter(tmp_path / "j", manifest(), 8_000, compress=False)
+    group = seat_robots(manifest())
+    for number in range(1, 120):
+        turn(group, writer, number)
+    leave(writer)
+    blocks = list(Journal.open(tmp_path / "j").tail(writer.segment))
+    last = tmp_path / "j" / blocks[-1].file
+    good = last.read_bytes()
+    draw = Random(5)
+    for _ in range(80):
+        at = draw.randrange(len(good))
+        raw = bytearray(good)
+        raw[at] ^= 1 << draw.randrange(8)
+        last.write_bytes(raw)
+        try:
+            resumed = resume_robots(tmp_path / "j", 8_000, compress=False)
+        except JournalDamaged:
+            continue
+        assert at >= blocks[-1].offset  # a torn last block is cut off, and that is said
+        assert resumed.journal.cut is not None
+        leave(resumed.journal)
+        (tmp_path / "j" / f"{writer.segment + 1:06d}.journal").unlink()

@@ -28,6 +28,7 @@ from tests.journal.sample import (
 
 from millstream.errors import JournalDamaged, JournalError
 from millstream.journal import Journal, JournalWriter, Kind
+from millstream.journal import writer as writer_module
 from millstream.model.codec import decode_outputs, encode_events
 
 BODY = encode_events([ticker(1)])
@@ -401,6 +402,19 @@ def test_an_append_interrupted_by_ctrl_c_stops_the_writer(tmp_path, monkeypatch)
     writer.close("cannot")
     assert event_bodies(tmp_path / "j") == [BODY]
     assert not read_to_end(tmp_path / "j").closed
+
+
+def test_a_segment_of_many_small_blocks_ends_too_so_that_its_reading_is_bounded(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(writer_module, "SEGMENT_BLOCKS", 4)
+    writer = JournalWriter(tmp_path, MANIFEST, compress=False)
+    for _ in range(10):
+        writer.append_events(BODY, 1)
+    writer.close("done")
+    assert len(names(tmp_path)) == 3
+    files = [block.file for block in Journal(tmp_path).blocks()]
+    assert [files.count(name) for name in names(tmp_path)] == [5, 4, 3]  # the first: its manifest
 
 
 # ---- resume -------------------------------------------------------------------------------------

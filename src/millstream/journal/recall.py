@@ -1,12 +1,12 @@
 """The last checkpoint of a journal and what came after it, without reading what came before.
 
-Reads whole segments, the last one first, until one holds a checkpoint. Only the blocks of outputs
-that can hold one are decoded: those behind the event whose sequence is a multiple of the interval.
+Who resumes a journal reads its last segment anyhow, and shows each block to `LastCheckpoint.see`.
+Only when there is none in it are whole segments before it read, until one holds a checkpoint. Only
+the blocks of outputs that can hold one are decoded: those behind the event whose sequence is a
+multiple of the interval.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import msgspec
 
@@ -16,7 +16,7 @@ from millstream.journal.reader import Journal
 from millstream.model.actions import Checkpoint, Output
 from millstream.model.codec import decode_outputs
 
-__all__ = ["Recall", "recall"]
+__all__ = ["LastCheckpoint", "Recall", "recall"]
 
 
 class Recall(msgspec.Struct, frozen=True):
@@ -27,41 +27,58 @@ class Recall(msgspec.Struct, frozen=True):
     blocks: list[Block]  # from the block with that event to the end
 
 
-def recall(journal: Journal, interval: int) -> Recall | None:
-    """The last checkpoint; None when there is none, as in a short session.
+class LastCheckpoint:
+    """Is shown the blocks of a journal, in order; `found` is the last checkpoint among them.
 
-    interval: how many events lie between two checkpoints. Raises JournalDamaged where a byte of
-    what it reads is wrong.
+    interval: how many events lie between two checkpoints.
     """
-    for number in reversed(segments(journal.directory)):
-        found = _last(journal.tail(number), interval)
-        if found is not None:
-            return found
-    return None
 
+    def __init__(self, interval: int) -> None:
+        self.found: Recall | None = None
+        self._interval = interval
+        self._boundary = 0  # the event that the next outputs may hold checkpoints of; 0: none
+        self._since: list[Block] | None = None  # from the block with that event on
 
-def _last(blocks: Iterable[Block], interval: int) -> Recall | None:
-    found: Recall | None = None
-    boundary = 0  # the event that the next outputs may hold checkpoints of; 0: none
-    since: list[Block] = []  # from the block with that event on
-    for block in blocks:
+    def see(self, block: Block) -> None:
+        """The next block."""
         if block.kind is Kind.EVENTS:
             last = block.first_sequence + block.count - 1
-            newest = last - last % interval
-            boundary = newest if newest >= block.first_sequence else 0
-            if boundary:
-                since = [block]
-        elif block.kind is Kind.OUTPUTS and boundary:
+            newest = last - last % self._interval
+            self._boundary = newest if newest >= block.first_sequence else 0
+            if self._boundary:
+                self._since = []
+        elif block.kind is Kind.OUTPUTS and self._boundary and self._since is not None:
             made = [
                 output
                 for output in decode_outputs(block.body)
-                if output.cause == boundary and isinstance(output.body, Checkpoint)
+                if output.cause == self._boundary and isinstance(output.body, Checkpoint)
             ]
             if made:
-                found = Recall(boundary, made, since)
-            boundary = 0
-        if since and block is not since[0]:
-            since.append(block)
-        if found is not None and found.blocks is not since:
-            found.blocks.append(block)
-    return found
+                self.found = Recall(self._boundary, made, self._since)
+            self._boundary = 0
+        if self._since is not None:
+            self._since.append(block)
+        if self.found is not None and self.found.blocks is not self._since:
+            self.found.blocks.append(block)
+
+
+def recall(journal: Journal, interval: int, before: int | None = None) -> Recall | None:
+    """The last checkpoint; None when there is none, as in a short session.
+
+    interval: how many events lie between two checkpoints.
+    before: the segments from this one on are known to hold none.
+    Raises JournalDamaged where a byte of what it reads is wrong.
+    """
+    before = before or max(segments(journal.directory)) + 1
+    # Twice as far back each time: a session that crashes at each start leaves many small segments
+    # behind, and each look reads on to the end.
+    reach = 1
+    while before > 1:
+        number = max(before - reach, 1)
+        last = LastCheckpoint(interval)
+        for block in journal.tail(number):
+            last.see(block)
+        if last.found is not None or number == 1:
+            return last.found
+        reach *= 2
+    return None

@@ -7,7 +7,7 @@ Touches files. What was appended survives `kill -9` of the process at once, and 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -25,6 +25,7 @@ from millstream.journal.format import (
     NO_HASH,
     PLAIN,
     SEGMENT_HEADER,
+    Block,
     Cut,
     Kind,
     block_bytes,
@@ -41,6 +42,8 @@ from millstream.model.codec import encode_outputs
 __all__ = ["SEGMENT_BYTES", "JournalWriter"]
 
 SEGMENT_BYTES = 64 * 1024 * 1024
+# A quiet market makes a block an event, and reading costs by the block: this bounds a restart.
+SEGMENT_BLOCKS = 131_072
 _EVENTS = int(Kind.EVENTS)
 _OUTPUTS = int(Kind.OUTPUTS)
 
@@ -52,7 +55,7 @@ class JournalWriter:
     written, or another session writes it. After an append or a sync has failed, every later one is
     refused: a torn block is never followed by another.
 
-    segment_bytes: a segment that has grown past it is the last but one.
+    segment_bytes: a segment that has grown past it, or past SEGMENT_BLOCKS, is the last but one.
     compress: full segments are sealed (compressed) beside the session. The last one stays plain:
     closing is then one block and one sync, and the manifest and the log lines of a short session
     can be read with `strings`.
@@ -101,22 +104,29 @@ class JournalWriter:
         self._synced = 0
         self._ready = True  # False while a block is under way, and for ever after a failure
         self._failure = ""
+        self._blocks = 0  # in the segment
 
     @classmethod
     def resume(
-        cls, directory: Path, segment_bytes: int = SEGMENT_BYTES, compress: bool = True
+        cls,
+        directory: Path,
+        segment_bytes: int = SEGMENT_BYTES,
+        compress: bool = True,
+        on_block: Callable[[Block], object] | None = None,
     ) -> Self:
         """The journal goes on in a new segment, its torn tail cut off; `cut` says what was.
 
         Reads the last segment only. A last block that is whole in length but wrong in content is
         cut off too, and `cut.reason` says so; damage before it raises JournalDamaged.
+
+        on_block: called with each good block of that segment, so that nobody reads it again.
         """
         directory = Path(directory)
         journal = Journal.open(directory)
         writer = cls.__new__(cls)
         writer._prepare(directory, segment_bytes, compress)
         try:
-            writer._continue(journal)
+            writer._continue(journal, on_block)
         except BaseException as error:
             os.close(writer._lock)
             if isinstance(error, OSError):
@@ -124,13 +134,15 @@ class JournalWriter:
             raise
         return writer
 
-    def _continue(self, journal: Journal) -> None:
+    def _continue(self, journal: Journal, on_block: Callable[[Block], object] | None) -> None:
         for part in leftovers(self._directory):
             part.unlink()
-        # Twice, if that was a segment that never began: then the one before is the last.
-        while (cut := _read_tail(journal)) is not None:
+        while (cut := _read_tail(journal, on_block)) is not None:
             _cut_off(self._directory / cut.file, cut.offset)
             self.cut = cut
+            if cut.offset >= SEGMENT_HEADER.size:
+                break
+            # else that segment never began: the one before it is the last
         self._hash = journal.last_hash
         self._next = journal.last_sequence + 1
         for number, forms in segments(self._directory).items():
@@ -142,6 +154,11 @@ class JournalWriter:
     def next_sequence(self) -> int:
         """The sequence of the next event to be appended."""
         return self._next
+
+    @property
+    def segment(self) -> int:
+        """The number of the segment that the next block goes to, unless that one is full."""
+        return self._number
 
     @property
     def seal_failure(self) -> str:
@@ -170,7 +187,7 @@ class JournalWriter:
         if len(body) > MAX_BODY_BYTES:
             raise JournalError(f"a batch of {len(body)} bytes is over the {MAX_BODY_BYTES} allowed")
         self._ready = False  # whatever stops us in the middle, even Ctrl-C, stops the writer
-        if self._offset >= self._segment_bytes:
+        if self._offset >= self._segment_bytes or self._blocks >= SEGMENT_BLOCKS:
             self._rotate()
         block = block_bytes(kind, count, self._next, self._hash, body)
         try:
@@ -182,6 +199,7 @@ class JournalWriter:
             raise self._failed("append to", reason)
         self._hash = block_hash(block)
         self._offset += written
+        self._blocks += 1
         self._appended += written
         self._ready = True
 
@@ -248,6 +266,7 @@ class JournalWriter:
         self._descriptor = create_file(self._path, content)
         self._number = number
         self._offset = len(content)
+        self._blocks = 0
         if first_block:
             self._hash = block_hash(first_block)
 
@@ -264,11 +283,12 @@ class JournalWriter:
         return JournalError(f"{failure}; the journal takes no more, resume it after the cure")
 
 
-def _read_tail(journal: Journal) -> Cut | None:
-    """What has to be cut off the last segment; the journal then knows how it ends."""
+def _read_tail(journal: Journal, on_block: Callable[[Block], object] | None) -> Cut | None:
+    """What has to be cut off the last segment; the journal then knows how the rest ends."""
     try:
-        for _ in journal.tail():
-            pass
+        for block in journal.tail():
+            if on_block is not None:
+                on_block(block)
     except DamagedAt as damage:
         if not damage.in_last_block:
             raise

@@ -13,7 +13,7 @@ import msgspec
 
 from millstream.errors import ConfigError, JournalError, RobotError
 from millstream.journal import Block, Journal, JournalWriter, Kind, Manifest, describe
-from millstream.journal.recall import recall
+from millstream.journal.recall import LastCheckpoint, Recall, recall
 from millstream.model import CancelOrder, Output, PlaceOrder
 from millstream.model.codec import decode_events, decode_outputs, encode_outputs
 from millstream.robot import RobotGroup
@@ -45,16 +45,19 @@ def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
     Raises JournalError when it is being written, is damaged, or its tail does not replay equal;
     ConfigError when a robot's code has changed since.
     """
-    changed = changed_robots(Journal.open(place).manifest)
+    journal = Journal.open(place)
+    changed = changed_robots(journal.manifest)
     if changed:
         raise ConfigError(
             f"{changed[0]}: a session goes on with the code it began with; put that back, or begin "
             "a new session"
         )
-    writer = JournalWriter.resume(place, segment_bytes, compress)
+    interval = checkpoint_interval(journal.manifest)
+    newest = LastCheckpoint(interval)
+    writer = JournalWriter.resume(place, segment_bytes, compress, newest.see)
     try:
-        journal = Journal.open(place)
-        tail = _recalled(journal)
+        found = newest.found or recall(journal, interval, before=writer.segment - 1)
+        tail = _recalled(journal, found)
         writer.append_outputs(tail.waiting)  # what died with the process is recorded now
         wishes = [*tail.wishes, *_orders(tail.waiting)]
         return Resumed(journal.manifest, tail.robots, writer, wishes, tail.replayed)
@@ -78,8 +81,7 @@ def _text(entry: msgspec.Struct) -> bytes:
     return msgspec.json.encode(entry, order="sorted")
 
 
-def _recalled(journal: Journal) -> _Tail:
-    found = recall(journal, checkpoint_interval(journal.manifest))
+def _recalled(journal: Journal, found: Recall | None) -> _Tail:
     if found is not None:
         try:
             robots = reseat_robots(journal.manifest, found.checkpoints)
