@@ -22,6 +22,7 @@ __all__ = [
     "OrderStore",
     "RobotRecord",
     "SavedRobot",
+    "SavedRobots",
     "fill_key",
     "watch",
 ]
@@ -113,10 +114,20 @@ class SavedRobot(msgspec.Struct, frozen=True, kw_only=True):
     who: str = ""  # saved it
     why: str = ""
     saved_ns: int = 0
+    process: str = ""  # the robots process it was in; "": the one without a name
 
 
 @runtime_checkable
-class RobotRecord(Protocol):
+class SavedRobots(Protocol):
+    """Where the set-ups of robots can be read: keepers offer it, and followers elsewhere."""
+
+    def saved_robots(self) -> list[SavedRobot]:
+        """Every set-up, in the order in which their names were first saved."""
+        ...
+
+
+@runtime_checkable
+class RobotRecord(SavedRobots, Protocol):
     """Keeps the set-ups of robots beside the orders.
 
     A call that returned is durable. All methods may be called from any thread.
@@ -128,10 +139,6 @@ class RobotRecord(Protocol):
 
     def remove_robot(self, name: str) -> None:
         """Keep it no longer; nothing happens when there is none by that name."""
-        ...
-
-    def saved_robots(self) -> list[SavedRobot]:
-        """Every set-up, in the order in which their names were first saved."""
         ...
 
 
@@ -154,9 +161,13 @@ def watch(
     """
     while True:
         stopping = stop()
-        # Read first, so that a change committed after changes() has looked ends the wait at once.
-        seen = store.revision
-        changes = store.changes(after, robot)
+        changes = [] if stopping else store.changes(after, robot)
+        if not changes:
+            # Asked only now: a follower of a server asks the server, and what is here need not wait
+            # for that. Read first, so that a change committed after changes() has looked ends the
+            # wait at once.
+            seen = store.revision
+            changes = store.changes(after, robot)
         for change in changes:
             after = change.revision
             yield change
