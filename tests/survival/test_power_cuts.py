@@ -38,7 +38,7 @@ def cut(lives, disk, tally, seed, store="right"):
         if len(venue.acked) >= wanted and not cutting.is_set():
             cutting.set()
             disk.cut_power()
-            kill(venue)
+            kill(venue.pid)
 
     lives.run(venue, directory, 0, ORDERS, store=store, during=during)
     assert cutting.is_set()

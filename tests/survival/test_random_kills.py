@@ -5,14 +5,11 @@ Repeat a failure by its seed: it decides after how long each session is killed.
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import threading
-from contextlib import suppress
 
 import pytest
-from tests.survival.harness import Lives, Tally, Venue, check
+from tests.survival.harness import Lives, Tally, Venue, check, kill
 
 SESSIONS = 4  # killed one after the other; a fifth ends in good order
 ORDERS = 40  # a session's, if nobody killed it
@@ -46,15 +43,10 @@ def _killer(after_s):
 
     def during(venue):
         if not timers:
-            timers.append(threading.Timer(after_s, _kill, [venue.pid]))
+            timers.append(threading.Timer(after_s, kill, [venue.pid]))
             timers[0].start()
 
     return during
-
-
-def _kill(pid):
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def test_random_kills_lose_and_double_nothing(lives, tmp_path):
