@@ -31,7 +31,7 @@ from millstream.bus import Bus, Inbox
 from millstream.model import Event, MyOrder, OrderStatus, OrderType, Side, TimeInForce
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
-from millstream.orders.kill_switch import KillSwitch
+from millstream.orders.kill_switch import Brake, KillSwitch
 from millstream.orders.machine import Happened, OrderReport
 from millstream.orders.risk import RiskBook, RiskLimits, RiskState
 from millstream.orders.service import orders_loop
@@ -40,6 +40,7 @@ from millstream.orders.sqlite import SqliteStore
 RESTING = 10
 TARGET_MS = 50.0
 PATIENCE_S = 30.0
+_GONE = "the orders thread is gone"
 _SPAWN = multiprocessing.get_context("spawn")
 _ALONE, _HERE, _APART = OURS, f"{OURS}, a robot hangs", f"{OURS}, a robot hangs in a process apart"
 _NAMES = (f"order{number}" for number in count())
@@ -79,6 +80,28 @@ class Street:
         return []
 
 
+class Looks:
+    """Counts the looks of the orders' thread at the switch."""
+
+    def __init__(self, switch: KillSwitch) -> None:
+        self._switch = switch
+        self._done = threading.Condition()
+        self._count = 0
+
+    def look(self, now_ns: int) -> Brake:
+        brake = self._switch.look(now_ns)
+        with self._done:
+            self._count += 1
+            self._done.notify_all()
+        return brake
+
+    def wait_for_one(self) -> None:
+        """Until one that began after this call is over: one may be under way."""
+        with self._done:
+            enough = self._count + 2
+            assert self._done.wait_for(lambda: self._count >= enough, PATIENCE_S), _GONE
+
+
 def measure(quick: bool, kills: int = 0) -> list[Figure]:
     """Robots that do nothing, and one that hangs, in turn; of each round the 99th percentile."""
     kills, rounds = kills or (30 if quick else 200), 2 if quick else 3
@@ -114,7 +137,7 @@ def _kills(folder: Path, kills: int, who: str) -> list[float]:
     with ExitStack() as opened:
         bus = opened.enter_context(Bus())
         inbox = Inbox({name: bus.receiver(f"inproc://{name}") for name in ("events", "wishes")})
-        looks = KillSwitch(folder / "orders.sqlite")
+        looks = Looks(KillSwitch(folder / "orders.sqlite"))
         thread = threading.Thread(
             target=orders_loop,
             args=(
@@ -130,27 +153,28 @@ def _kills(folder: Path, kills: int, who: str) -> list[float]:
             apart.start()
             opened.callback(apart.kill)
         try:
-            return [_kill(store, street, switch) for _ in range(kills)]
+            return [_kill(store, street, switch, looks) for _ in range(kills)]
         finally:
             ending.set()
             thread.join()
             store.close()
 
 
-def _kill(store: SqliteStore, street: Street, switch: KillSwitch) -> float:
+def _kill(store: SqliteStore, street: Street, switch: KillSwitch, looks: Looks) -> float:
     """Milliseconds of one kill."""
     store.insert([_intent() for _ in range(RESTING)])
     for _ in range(RESTING):
-        assert street.resting.acquire(timeout=PATIENCE_S), "the orders thread is gone"
+        assert street.resting.acquire(timeout=PATIENCE_S), _GONE
     began = perf_counter_ns()
     switch.set(RiskState.HALTED, "benchmark", "", time_ns())
     for _ in range(RESTING):
-        assert street.canceled.acquire(timeout=PATIENCE_S), "the orders thread is gone"
+        assert street.canceled.acquire(timeout=PATIENCE_S), _GONE
     spent = (street.last_ns - began) / 1e6
     revision = store.revision
     while store.orders(open_only=True):
         revision += store.wait(revision, 0.01)
     switch.release()
+    looks.wait_for_one()  # else the next orders are refused: trading would be halted still
     return spent
 
 

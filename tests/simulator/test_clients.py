@@ -94,16 +94,18 @@ def test_ccxt_pro_watches_orders_from_new_to_done(exchange):
     async def story(client, pair):
         low = round((await client.fetch_ticker(pair))["bid"] * 0.9, 2)
 
-        async def act():
-            order = await client.create_order(pair, "limit", "buy", 0.01, low)
-            await asyncio.sleep(0.1)
-            await client.cancel_order(order["id"], pair)
+        async def place():
+            placed.append(await client.create_order(pair, "limit", "buy", 0.01, low))
+
+        async def cancel():
+            await client.cancel_order(placed[0]["id"], pair)
 
         async def statuses():  # as of now: ccxt changes what it gave
             return [one["status"] for one in await client.watch_orders()]
 
-        seen = await told(statuses, act, lambda seen: "canceled" in seen)
-        assert "open" in seen
+        placed = []
+        assert "open" in await told(statuses, place, len)
+        assert "canceled" in await told(statuses, cancel, lambda seen: "canceled" in seen)
 
         async def trade():
             await client.create_order(pair, "market", "buy", 0.01)
