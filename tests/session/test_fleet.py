@@ -158,18 +158,51 @@ def test_robots_that_were_saved_return_with_a_new_session(exchange, tmp_path):  
     second.close()
 
 
-def test_another_configuration_cannot_go_on(exchange, tmp_path):  # noqa: F811
-    first = Session(config(exchange), tmp_path / "out")
+def test_a_session_of_robots_that_returned_tuned_goes_on_after_a_crash(exchange, tmp_path):  # noqa: F811
+    store = f"sqlite:{tmp_path}/shared.sqlite"
+    first = Session(config(exchange, order_store=store), tmp_path / "one")
+    first.start()
+    assert tell(tmp_path / "one", "parameters", "quoter", {"volume": "0.003"}).accepted
+    assert tell(tmp_path / "one", "save", "quoter").accepted
+    first.stop("enough")
+    first.close()
+    second = Session(config(exchange, order_store=store), tmp_path / "two")
+    assert second.manifest.robots[0].parameters["volume"] == "0.003"
+    second.journal._ready = False  # it ends as if killed: not one more byte
+    second.close()
+    again = Session(config(exchange, order_store=store), tmp_path / "two", resume=True)
+    assert again.manifest == second.manifest
+    again.stop("enough")
+    again.close()
+
+
+def section(name, volume):
+    return RobotSection(
+        name=name, robot="millstream.demo.quoter:Quoter",
+        markets=["binance@btc/usdt"], parameters=QUOTER | {"volume": volume},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("robots", "said"),
+    [
+        ([("quoter", "0.004")], 'robot "quoter" has other parameters in the configuration than'),
+        ([("quoter", "0.002"), ("second", "0.002")], 'began without robot "second"'),
+        ([("second", "0.002")], 'began without robot "second"'),
+        ([], 'began with robot "quoter", which is not in the configuration'),
+    ],
+)
+def test_another_configuration_cannot_go_on(exchange, tmp_path, robots, said):  # noqa: F811
+    began = [section("quoter", "0.002")]
+    first = Session(config(exchange, robots=began), tmp_path / "out")
     first.stop("at once")
     first.close()
-    other = RobotSection(
-        name="quoter", robot="millstream.demo.quoter:Quoter",
-        markets=["binance@btc/usdt"], parameters=QUOTER | {"volume": "0.004"},
-    )  # fmt: skip
-    with pytest.raises(ConfigError, match="is not as the session has it"):
-        Session(config(exchange, robots=[other]), tmp_path / "out", resume=True)
+    other = [section(*one) for one in robots]
+    with pytest.raises(ConfigError, match=said) as refused:
+        Session(config(exchange, robots=other), tmp_path / "out", resume=True)
+    assert "\n" not in str(refused.value)
     with pytest.raises(JournalError, match="--resume"):
-        Session(config(exchange), tmp_path / "out")
+        Session(config(exchange, robots=began), tmp_path / "out")
 
 
 def test_a_killed_session_goes_on_and_its_journal_replays_as_one(exchange, tmp_path):  # noqa: F811

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -67,18 +68,42 @@ def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
 
 
 def check_same(manifest: Manifest, configured: Manifest) -> None:
-    """Raise ConfigError when a configuration has other robots than the session began with."""
-    began = {entry.name: entry for entry in manifest.robots}
-    for entry in configured.robots:
-        if entry.name not in began or _text(began[entry.name]) != _text(entry):
+    """Raise ConfigError when a configuration has other robots than the session was begun with.
+
+    What was configured is compared, not what was seated: a robot that returned with what an earlier
+    session saved of it may be seated otherwise.
+    """
+    began, asked = _sections(manifest), _sections(configured)
+    for name, section in asked.items():
+        if name not in began:
             raise ConfigError(
-                f'robot "{entry.name}" of the configuration is not as the session has it: use '
-                "`millstream control` to add or tune a robot, or begin a new session"
+                f'the session began without robot "{name}", which the configuration has: take it '
+                "out there and `millstream control` it in, or begin a new session"
+            )
+        for key, value in section.items():
+            if began[name][key] != value:
+                raise ConfigError(
+                    f'robot "{name}" has other {key} in the configuration than when the session '
+                    "began: put them back (`millstream control` tunes it), or begin a new session"
+                )
+    for name in began:
+        if name not in asked:
+            raise ConfigError(
+                f'the session began with robot "{name}", which is not in the configuration: put '
+                "it back (`millstream control` removes it), or begin a new session"
             )
 
 
-def _text(entry: msgspec.Struct) -> bytes:
-    return msgspec.json.encode(entry, order="sorted")
+def _sections(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    sections = manifest.config.get("robots", [])
+    return {
+        section["name"]: {
+            "code": section["robot"],
+            "markets": section["markets"],
+            "parameters": section["parameters"],
+        }
+        for section in sections
+    }
 
 
 def _recalled(journal: Journal, found: Recall | None) -> _Tail:
