@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millstream.exchange.book import BookSide, OrderBook
+from millstream.exchange.book import BookSide, CheckedSide, OrderBook
 
 PRICES = st.integers(1, 40).map(lambda tick: float(f"{tick * 0.01:.2f}"))
 VOLUMES = st.one_of(st.just(0.0), st.floats(0.001, 1000.0))
@@ -25,6 +25,21 @@ def test_a_side_equals_a_dictionary(sign, loaded, updates, count):
         assert side.top(count) == tuple(expected[:count])
         assert side.best_price == (expected[0][0] if expected else None)
         assert len(side) == len(model)
+
+
+@given(st.sampled_from([1, -1]), st.lists(LEVELS, max_size=12), st.integers(1, 20))
+def test_a_checked_side_keeps_each_levels_last_text(sign, updates, depth):
+    side, model = CheckedSide(sign), {}
+    for number, update in enumerate(updates):
+        side.apply([(price, volume, b"%d" % number) for price, volume in update])
+        side.cut(depth)
+        model |= {price: (volume, b"%d" % number) for price, volume in update}
+        kept = [price for price in sorted(model, reverse=sign > 0) if model[price][0]][:depth]
+        model = {price: model[price] for price in kept}
+        assert side.top(50) == tuple((price, model[price][0]) for price in kept)
+        assert side.texts(50) == [model[price][1] for price in kept]
+    side.clear()
+    assert (len(side), side.texts(50), side.best_price) == (0, [], None)
 
 
 def test_a_book_is_crossed_when_its_best_bid_reaches_its_best_ask():

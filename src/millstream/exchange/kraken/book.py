@@ -21,7 +21,7 @@ from decimal import Decimal
 from zlib import crc32
 
 from millstream.exchange.awaited import NO_SNAPSHOT, AwaitedSnapshot
-from millstream.exchange.book import BookSide
+from millstream.exchange.book import CheckedLevel, CheckedSide
 from millstream.exchange.decoding import FrameCounts, Topic
 from millstream.exchange.handover import Handover
 from millstream.exchange.kraken import wire
@@ -30,48 +30,6 @@ from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, 
 
 CHECKED = 10  # levels of each side that the checksum covers
 LARGEST = 1e300
-
-
-class CheckedSide(BookSide):
-    """One side, with the text of each level's price and quantity."""
-
-    __slots__ = ("_texts",)
-
-    def __init__(self, sign: int) -> None:
-        super().__init__(sign)
-        self._texts: dict[float, bytes] = {}
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.load(())
-        self._texts = {}
-
-    def take(self, levels: Iterable[wire.Level], depth: int) -> None:
-        """Apply absolute changes and cut off what is deeper than `depth` levels.
-
-        Raises ValueError when one is not a price or not a quantity.
-        """
-        texts, changes = self._texts, []
-        for level in levels:
-            price_text, volume_text = bytes(level.price), bytes(level.qty)
-            price, volume = float(price_text), float(volume_text)
-            if not (0.0 < price <= LARGEST and 0.0 <= volume <= LARGEST):
-                raise ValueError("a level's price or quantity is impossible")
-            changes.append((price, volume))
-            texts[price] = _digits(price_text) + _digits(volume_text)
-        self.apply(changes)
-        excess = len(self._keys) - depth
-        if excess > 0:
-            for key in self._keys[:excess]:
-                del self._levels[key]
-            del self._keys[:excess]
-        if len(texts) > 4 * depth + 100:  # of levels that are gone
-            self._texts = {level[0]: texts[level[0]] for level in self._levels.values()}
-
-    def text(self) -> bytes:
-        """What the checksum is made of."""
-        texts = self._texts
-        return b"".join([texts[price] for price, _ in self.top(CHECKED)])
 
 
 class PairBook:
@@ -132,12 +90,15 @@ class PairBook:
     def _apply(self, depth: wire.Depth, received_ns: int) -> list[Event]:
         try:
             exchange_ns = nanoseconds(depth.timestamp)
-            self._bids.take(depth.bids, self._depth)
-            self._asks.take(depth.asks, self._depth)
+            new_bids, new_asks = _read(depth.bids), _read(depth.asks)
         except ValueError as error:
             return [self.lose(received_ns, "", "", f"an update could not be read: {error}")]
         bids, asks = self._bids, self._asks
-        ours = crc32(bids.text(), crc32(asks.text()))
+        bids.apply(new_bids)
+        asks.apply(new_asks)
+        bids.cut(self._depth)
+        asks.cut(self._depth)
+        ours = crc32(b"".join(asks.texts(CHECKED) + bids.texts(CHECKED)))
         if ours != depth.checksum:
             told = "none" if depth.checksum is None else str(depth.checksum)
             return [self.lose(received_ns, told, str(ours), "the book's checksum differs")]
@@ -170,7 +131,20 @@ class PairBook:
         return Gap(received_ns, Exchange.KRAKEN, channel, pair, expected, got, 0, reason)
 
 
+def _read(levels: Iterable[wire.Level]) -> list[CheckedLevel]:
+    """Numbers and the checksum's text; raises ValueError when one is no price or no quantity."""
+    read: list[CheckedLevel] = []
+    for level in levels:
+        price_text, volume_text = bytes(level.price), bytes(level.qty)
+        price, volume = float(price_text), float(volume_text)
+        if not (0.0 < price <= LARGEST and 0.0 <= volume <= LARGEST):
+            raise ValueError("a level's price or quantity is impossible")
+        read.append((price, volume, _digits(price_text) + _digits(volume_text)))
+    return read
+
+
 def _digits(text: bytes) -> bytes:
-    if b"e" in text or b"E" in text:  # never seen in a book
-        text = f"{Decimal(text.decode()):f}".encode()
-    return text.replace(b".", b"").lstrip(b"0")
+    digits = text.replace(b".", b"").lstrip(b"0")
+    if digits and not digits.isdigit():  # an exponent, which was never seen in a book
+        digits = f"{Decimal(text.decode()):f}".encode().replace(b".", b"").lstrip(b"0")
+    return digits

@@ -19,10 +19,11 @@ Source: okx.com/docs-v5, "Order book channel"; the checksum by the recording of 
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from zlib import crc32
 
 from millstream.exchange.awaited import NO_SNAPSHOT, AwaitedSnapshot
-from millstream.exchange.book import Level, OrderBook
+from millstream.exchange.book import CheckedLevel, CheckedSide, Level, OrderBook
 from millstream.exchange.decoding import FrameCounts
 from millstream.exchange.handover import Handover
 from millstream.exchange.okx.contracts import Units
@@ -163,30 +164,21 @@ class TextBook:
     """Both sides as they were sent, for the checksum."""
 
     def __init__(self, depth: TextDepth) -> None:
-        self._bids: dict[float, str] = {}  # negative price to "price:size"
-        self._asks: dict[float, str] = {}
+        self._bids, self._asks = CheckedSide(+1), CheckedSide(-1)
         self.apply(depth)
 
     def apply(self, depth: TextDepth) -> None:
         """Set prices to their sizes."""
-        _set(self._bids, depth.bids, -1.0)
-        _set(self._asks, depth.asks, 1.0)
+        self._bids.apply(_read(depth.bids))
+        self._asks.apply(_read(depth.asks))
 
     def checksum(self) -> int:
         """CRC32, signed, of bid and ask in turns."""
-        bids = [self._bids[key] for key in sorted(self._bids)[:CHECKED_LEVELS]]
-        asks = [self._asks[key] for key in sorted(self._asks)[:CHECKED_LEVELS]]
-        parts: list[str] = []
-        for at in range(max(len(bids), len(asks))):
-            parts += bids[at : at + 1] + asks[at : at + 1]
-        number = crc32(":".join(parts).encode())
+        bids, asks = self._bids.texts(CHECKED_LEVELS), self._asks.texts(CHECKED_LEVELS)
+        turns = [text for both in zip_longest(bids, asks) for text in both if text is not None]
+        number = crc32(b":".join(turns))
         return number - (1 << 32) if number >= 1 << 31 else number
 
 
-def _set(side: dict[float, str], levels: list[TextLevel], sign: float) -> None:
-    for price, size, _, _ in levels:
-        key = sign * float(price)
-        if float(size) > 0.0:
-            side[key] = f"{price}:{size}"
-        else:
-            side.pop(key, None)
+def _read(levels: list[TextLevel]) -> list[CheckedLevel]:
+    return [(float(price), float(size), f"{price}:{size}".encode()) for price, size, _, _ in levels]
