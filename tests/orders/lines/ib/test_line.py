@@ -365,7 +365,7 @@ def test_without_ib_async_the_extra_is_named(monkeypatch):
     from millstream.session import gateways
 
     monkeypatch.setitem(sys.modules, "ib_async", None)
-    for name in ("line", "tws"):
+    for name in ("line", "inquiry", "tws"):
         monkeypatch.delitem(sys.modules, f"millstream.orders.lines.ib.{name}", raising=False)
     with pytest.raises(ConfigError, match=r"millstream\[ib\]"):
         gateways._ib_line(msgspec.defstruct("C", [("gateway", object)])(GatewaySection()))

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from decimal import Decimal
-from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import Final
 
 from millstream.errors import ConfigError, LoginRefused, StreamError
-from millstream.model import CurrencyPair, Exchange, MyOrder, OrderType, TimeInForce
+from millstream.model import CurrencyPair, Exchange, MyOrder
 from millstream.orders.lines.answers import (
-    Amended,
-    Answer,
     Canceled,
     Evidence,
     InDoubt,
@@ -27,16 +23,14 @@ from millstream.orders.lines.answers import (
     NotCanceled,
     Placed,
     Rejected,
-    SeenFill,
     unlisted,
 )
+from millstream.orders.lines.base import AnsweringLine, may_rest
+from millstream.orders.lines.binance.inquiry import Inquiry
 from millstream.orders.lines.binance.rest import BinanceRest, NoAnswer, Refused
 from millstream.orders.lines.binance.words import (
     Words,
-    balances_of,
-    fill_of,
     instrument_of,
-    order_of,
     order_parameters,
     symbol_of,
 )
@@ -47,13 +41,11 @@ from millstream.orders.lines.venues import FACTS
 __all__ = ["BinanceLine"]
 
 _log = logging.getLogger(__name__)
-_PAGE: Final = 1_000
-_MOST_PAGES: Final = 50
 _EXCHANGE: Final = Exchange.BINANCE
 _FACTS: Final = FACTS[_EXCHANGE]
 
 
-class BinanceLine:
+class BinanceLine(AnsweringLine):
     """A `Line` to one account. `open` before it is used, `close` at the end.
 
     url: another place than the venue's own, like "http://127.0.0.1:9000".
@@ -72,7 +64,7 @@ class BinanceLine:
             raise ConfigError(
                 f'gateway.client: "own" speaks Binance spot only; {exchange} needs "ccxt"'
             )
-        self._answers: SimpleQueue[Answer] = SimpleQueue()
+        super().__init__()
         self._instruments: dict[CurrencyPair, Instrument] = {}
         self._pairs: dict[str, CurrencyPair] = {}
         place = {"url": url, "sandbox": sandbox, "timeout_s": timeout_s}
@@ -128,7 +120,7 @@ class BinanceLine:
     def amend(self, order: MyOrder, price: Decimal | None, volume: Decimal | None) -> None:
         """Refused: this venue gives an order a new id then."""
         why = "this venue gives an order a new id then: cancel it and place another"
-        self._answers.put(NotAmended(order.order_id, why, in_doubt=False))
+        self._say(NotAmended(order.order_id, why, in_doubt=False))
 
     def ask(
         self,
@@ -143,14 +135,6 @@ class BinanceLine:
     def cancel_all_after(self, seconds: int) -> None:
         """Nothing: this venue has no such timer."""
 
-    def answers(self) -> list[Answer]:
-        """What came back since this was called last."""
-        found: list[Answer] = []
-        with suppress(Empty):
-            while True:
-                found.append(self._answers.get_nowait())
-        return found
-
     def instrument(self, pair: CurrencyPair) -> Instrument | None:
         """The rules of a pair; None when the venue does not trade it."""
         return self._instruments.get(pair)
@@ -158,19 +142,13 @@ class BinanceLine:
     # ---- what is done, in the line's own threads ------------------------------------------------
 
     def _place(self, order: MyOrder) -> None:
-        say, order_id = self._answers.put, order.order_id
-        instrument = self._instruments.get(order.symbol)
+        say, order_id = self._say, order.order_id
         refusal = _FACTS.refuses(
             order.type, order.time_in_force, order.side.sign > 0, order.reduce_only
         )
-        if instrument is None:
-            refusal = refusal or f"{order.symbol} is not traded on {_EXCHANGE}"
-        fitted = refusal if refusal or instrument is None else instrument.fit(order)
-        if isinstance(fitted, str):
-            say(Rejected(order_id, fitted))
+        fitted = self._fit(order, self._instruments.get(order.symbol), refusal)
+        if fitted is None:
             return
-        if (fitted.price, fitted.volume) != (order.price, order.volume):
-            say(Amended(order_id, fitted.price, fitted.volume))
         try:
             made = self._trading.ask("POST", "/api/v3/order", order_parameters(fitted))
             say(Placed(order_id, str(made["orderId"]), _rests(order, made)))
@@ -190,9 +168,9 @@ class BinanceLine:
         try:
             self._trading.ask("DELETE", "/api/v3/order", named)
         except (Refused, NoAnswer) as error:
-            self._answers.put(NotCanceled(order.order_id, str(error)))
+            self._say(NotCanceled(order.order_id, str(error)))
         else:
-            self._answers.put(Canceled(order.order_id))
+            self._say(Canceled(order.order_id))
 
     def _ask(
         self,
@@ -202,7 +180,7 @@ class BinanceLine:
         balances: bool,
     ) -> None:
         asked_ns, symbols_ = time.time_ns(), frozenset(symbols)
-        inquiry = _Inquiry(self._asking, self._pairs)
+        inquiry = Inquiry(self._asking, self._pairs)
         try:
             opened = inquiry.open()
             known, nameless = unlisted(orders, opened)
@@ -214,77 +192,12 @@ class BinanceLine:
         except Exception:
             _log.exception("binance: its lists cannot be read")
             why = "its lists cannot be read"
-            self._answers.put(Evidence(asked_ns, time.time_ns(), symbols_, (), (), (), None, why))
+            self._say(Evidence(asked_ns, time.time_ns(), symbols_, (), (), (), None, why))
             return
         told = (asked_ns, time.time_ns(), symbols_, tuple(opened), tuple(ended), tuple(fills))
-        self._answers.put(Evidence(*told, held, "; ".join(inquiry.failures)))
-
-
-class _Inquiry:
-    """Questions that belong together, and which of them failed."""
-
-    def __init__(self, rest: BinanceRest, pairs: Mapping[str, CurrencyPair]) -> None:
-        self.failures: list[str] = []
-        self._rest, self._pairs = rest, pairs
-
-    def open(self) -> list[MyOrder]:
-        """Every open order of the account."""
-        return self._orders(self._try("/api/v3/openOrders", {}) or [])
-
-    def order(self, order: MyOrder) -> list[MyOrder]:
-        """One order by the venue's id."""
-        named = {"symbol": symbol_of(order.symbol), "orderId": order.venue_id}
-        found = self._try("/api/v3/order", named)
-        return self._orders([found] if found else [])
-
-    def all_orders(self, pair: CurrencyPair, since_ms: int) -> list[MyOrder]:
-        """A pair's orders, open or ended."""
-        return self._orders(self._pages("/api/v3/allOrders", pair, since_ms, "orderId", "orderId"))
-
-    def fills(self, pair: CurrencyPair, since_ms: int) -> list[SeenFill]:
-        """The own fills of a pair."""
-        pages = self._pages("/api/v3/myTrades", pair, since_ms, "id", "fromId")
-        return [fill_of(one, pair) for one in pages]
-
-    def balances(self) -> dict[str, Decimal] | None:
-        """What the account holds."""
-        found = self._try("/api/v3/account", {})
-        return None if found is None else balances_of(found)
-
-    def _pages(
-        self, path: str, pair: CurrencyPair, since_ms: int, has: str, next_: str
-    ) -> list[Words]:
-        """Everything since then, a page after the other by the venue's growing numbers."""
-        given = {"symbol": symbol_of(pair), "limit": str(_PAGE)}
-        found: list[Words] = []
-        page = self._try(path, given | {"startTime": str(since_ms)}) or []
-        for _ in range(_MOST_PAGES):
-            found += page
-            if len(page) < _PAGE:
-                return found
-            page = self._try(path, given | {next_: str(int(page[-1][has]) + 1)}) or []
-        self.failures.append(f"{path} {pair}: more than {len(found)}, the rest was not asked")
-        return found
-
-    def _orders(self, listed: Sequence[Words]) -> list[MyOrder]:
-        now_ns = time.time_ns()
-        seen = (order_of(words, self._pairs, now_ns) for words in listed)
-        return [one for one in seen if one is not None]
-
-    def _try(self, path: str, given: Mapping[str, str]) -> Any:
-        try:
-            return self._rest.ask("GET", path, given)
-        except Refused as error:
-            if error.refusal.is_not_found:
-                return None  # an answer: and no proof, before the grace is over
-            self.failures.append(f"{path}: {error}")
-        except NoAnswer as error:
-            self.failures.append(f"{path}: {error}")
-        return None
+        self._say(Evidence(*told, held, "; ".join(inquiry.failures)))
 
 
 def _rests(order: MyOrder, made: Words) -> bool:
     """Whether a new order surely rests whole, as far as the venue's answer tells."""
-    if order.type is OrderType.MARKET or order.time_in_force is not TimeInForce.GTC:
-        return False
-    return made.get("status") == "NEW"
+    return may_rest(order) and made.get("status") == "NEW"

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import ccxt.async_support as library
 import msgspec
 
 from millstream.errors import ConfigError, LoginRefused, StreamError
-from millstream.model import CurrencyPair, Exchange, MyOrder, OrderType, TimeInForce
+from millstream.model import CurrencyPair, Exchange, MyOrder
 from millstream.orders.lines.answers import (
     Amended,
-    Answer,
     Canceled,
     Evidence,
     InDoubt,
@@ -34,15 +31,11 @@ from millstream.orders.lines.answers import (
     SeenFill,
     unlisted,
 )
+from millstream.orders.lines.base import LoopLine, may_rest
 from millstream.orders.lines.ccxt.client import make_client
 from millstream.orders.lines.ccxt.failures import definite, is_login, sentence
-from millstream.orders.lines.ccxt.words import (
-    arguments,
-    balances_of,
-    fill_of,
-    instrument_of,
-    order_of,
-)
+from millstream.orders.lines.ccxt.inquiry import Inquiry
+from millstream.orders.lines.ccxt.words import arguments, instrument_of
 from millstream.orders.lines.instrument import Instrument
 from millstream.orders.lines.keys import Keys
 from millstream.orders.lines.venues import FACTS, VenueFacts
@@ -50,12 +43,10 @@ from millstream.orders.lines.venues import FACTS, VenueFacts
 __all__ = ["CcxtLine"]
 
 _log = logging.getLogger(__name__)
-_MOST_PAGES: Final = 40
 _OPENING_S: Final = 60.0
-_CLOSING_S: Final = 5.0
 
 
-class CcxtLine:
+class CcxtLine(LoopLine):
     """A `Line` to one account.
 
     url: another place than the venue's own, like "http://127.0.0.1:9000": its host takes the place
@@ -78,15 +69,11 @@ class CcxtLine:
             raise ConfigError(
                 f"gateway.exchange: orders on {exchange} are not sent by this gateway"
             )
+        super().__init__(f"orders-{exchange}")
         self._exchange = exchange
         self._facts: VenueFacts = FACTS[exchange]
-        self._answers: SimpleQueue[Answer] = SimpleQueue()
         self._instruments: dict[str, Instrument] = {}  # by the library's symbol
-        self._placing: dict[str, asyncio.Task[None]] = {}
         self._venue_ids: dict[str, str] = {}  # of what was placed, by our id
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name=f"orders-{exchange}", daemon=True)
         self._client = make_client(self._facts, keys, url, sandbox, timeout_s, paced)
 
     def open(self) -> None:
@@ -94,9 +81,8 @@ class CcxtLine:
 
         Raises LoginRefused when the venue does not take them, StreamError when it cannot be asked.
         """
-        self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._prepare(), self._loop).result(_OPENING_S)
+            self._start(self._prepare(), _OPENING_S)
         except (library.BaseError, TimeoutError) as error:
             self.close()
             if is_login(error):
@@ -108,15 +94,6 @@ class CcxtLine:
                 f"gateway: {self._exchange} cannot be asked ({sentence(error)}); check the "
                 "network and gateway.url, then start again"
             ) from None
-
-    def close(self) -> None:
-        """End what is under way, and the thread."""
-        if not self._thread.is_alive():
-            return
-        with suppress(TimeoutError, library.BaseError):
-            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(_CLOSING_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_CLOSING_S)
 
     # ---- what is asked, by the gateway's thread -------------------------------------------------
 
@@ -146,64 +123,30 @@ class CcxtLine:
         """Have the venue cancel all orders of the account if this is not said again in time."""
         self._begin(self._cancel_all_after(seconds))
 
-    def answers(self) -> list[Answer]:
-        """What came back since this was called last."""
-        found: list[Answer] = []
-        with suppress(Empty):
-            while True:
-                found.append(self._answers.get_nowait())
-        return found
-
     def instrument(self, pair: CurrencyPair) -> Instrument | None:
         """The rules of a pair; None when the venue does not trade it."""
         return self._instruments.get(self._facts.symbol(pair))
 
     # ---- what is done, in the line's own thread -------------------------------------------------
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        self._loop.close()
-
-    def _begin(self, work: Awaitable[None], order_id: str = "") -> None:
-        def start() -> None:
-            task = asyncio.ensure_future(work, loop=self._loop)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            if order_id:
-                self._placing[order_id] = task
-                task.add_done_callback(lambda _: self._placing.pop(order_id, None))
-
-        self._loop.call_soon_threadsafe(start)
-
     async def _prepare(self) -> None:
         markets: Mapping[str, Any] = await self._client.load_markets()
         self._instruments = {symbol: instrument_of(one) for symbol, one in markets.items()}
         await self._client.fetch_balance()
 
-    async def _end(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.close()
+    async def _disconnect(self) -> None:
+        with suppress(library.BaseError):
+            await self._client.close()
 
     async def _place(self, order: MyOrder) -> None:
         order_id, facts = order.order_id, self._facts
+        instrument = self.instrument(order.symbol)
         refusal = facts.refuses(
             order.type, order.time_in_force, order.side.sign > 0, order.reduce_only
         )
-        instrument = self.instrument(order.symbol)
-        if instrument is None:
-            refusal = refusal or f"{order.symbol} is not traded on {self._exchange}"
-        if refusal or instrument is None:
-            self._say(Rejected(order_id, refusal))
+        fitted = self._fit(order, instrument, refusal)
+        if fitted is None or instrument is None:
             return
-        fitted = instrument.fit(order)
-        if isinstance(fitted, str):
-            self._say(Rejected(order_id, fitted))
-            return
-        if (fitted.price, fitted.volume) != (order.price, order.volume):
-            self._say(Amended(order_id, fitted.price, fitted.volume))
         try:
             made = await self._client.create_order(*arguments(fitted, facts, instrument))
         except asyncio.CancelledError:
@@ -222,9 +165,7 @@ class CcxtLine:
         )
 
     async def _cancel(self, order: MyOrder) -> None:
-        placing = self._placing.get(order.order_id)
-        if placing is not None:
-            await asyncio.wait({placing})
+        await self._placed(order.order_id)
         by_ours = {self._facts.client_id_parameter: order.order_id}
         venue_id = order.venue_id or self._venue_ids.get(order.order_id, "")
         parameters = {} if venue_id else by_ours
@@ -279,114 +220,29 @@ class CcxtLine:
         since_ns: int,
         balances: bool,
     ) -> None:
-        inquiry = _Inquiry(self._client, self._exchange, self._facts, self._instruments)
+        inquiry = Inquiry(self._client, self._exchange, self._facts, self._instruments)
         asked_ns, since_ms = time.time_ns(), since_ns // 1_000_000
-        opened = await inquiry.orders("fetch_open_orders", None, None)
-        known, nameless = unlisted(orders, opened)
-        ended = [one for order in known for one in await inquiry.order(order)]
-        for pair in nameless:
-            for call in self._facts.ended:
-                ended += await inquiry.orders(call, pair, since_ms)
+        opened: list[MyOrder] = []
+        ended: list[MyOrder] = []
         fills: list[SeenFill] = []
-        for pair in symbols:
-            fills += await inquiry.fills(pair, since_ms)
-        held = await inquiry.balances() if balances else None
+        held: dict[str, Decimal] | None = None
+        try:
+            opened = await inquiry.orders("fetch_open_orders", None, None)
+            known, nameless = unlisted(orders, opened)
+            ended = [one for order in known for one in await inquiry.order(order)]
+            for pair in nameless:
+                for call in self._facts.ended:
+                    ended += await inquiry.orders(call, pair, since_ms)
+            for pair in symbols:
+                fills += await inquiry.fills(pair, since_ms)
+            held = await inquiry.balances() if balances else None
+        except Exception:
+            _log.exception("%s: its lists cannot be read", self._exchange)
+            inquiry.failures.append("its lists cannot be read")
         told = (asked_ns, time.time_ns(), frozenset(symbols), tuple(opened), tuple(ended))
         self._say(Evidence(*told, tuple(fills), held, "; ".join(inquiry.failures)))
-
-    def _say(self, answer: Answer) -> None:
-        self._answers.put(answer)
-
-
-class _Inquiry:
-    """Questions that belong together, and which of them failed."""
-
-    def __init__(
-        self,
-        client: Any,
-        exchange: Exchange,
-        facts: VenueFacts,
-        instruments: Mapping[str, Instrument],
-    ) -> None:
-        self.failures: list[str] = []
-        self._client = client
-        self._exchange = exchange
-        self._facts = facts
-        self._instruments = instruments
-
-    async def orders(
-        self, call: str, pair: CurrencyPair | None, since_ms: int | None
-    ) -> list[MyOrder]:
-        """A list of orders; empty, and a failure is noted, when it cannot be had whole."""
-        if pair is None or since_ms is None:
-            found = await self._try(getattr(self._client, call), None) or []
-        else:
-            found = await self._pages(call, pair, since_ms)
-        return [one for words in found if (one := self._order(words)) is not None]
-
-    async def order(self, order: MyOrder) -> list[MyOrder]:
-        """One order by the venue's id."""
-        symbol = self._facts.symbol(order.symbol)
-        found = await self._try(self._client.fetch_order, order.venue_id, symbol)
-        one = self._order(found) if found else None
-        if one is None:
-            return []
-        # Of what the library could not name, our own record knows it.
-        return [msgspec.structs.replace(one, order_id=order.order_id)]
-
-    async def fills(self, pair: CurrencyPair, since_ms: int) -> list[SeenFill]:
-        """The own fills of a pair."""
-        contract = self._contract(self._facts.symbol(pair))
-        found = await self._pages("fetch_my_trades", pair, since_ms)
-        return [one for words in found if (one := fill_of(words, contract)) is not None]
-
-    async def balances(self) -> dict[str, Decimal] | None:
-        """What the account holds."""
-        found = await self._try(self._client.fetch_balance)
-        return None if found is None else balances_of(found)
-
-    async def _pages(self, call: str, pair: CurrencyPair, since_ms: int) -> list[Any]:
-        """A pair's rows since then; a failure is noted when they cannot be had whole."""
-        facts, symbol = self._facts, self._facts.symbol(pair)
-        found: dict[str, Any] = {}
-        offset = facts.pages == "offset"
-        since_ms -= since_ms % 1_000
-        for number in range(_MOST_PAGES):
-            # By an offset, whole pages are asked for: one of a single pair says not how long it is.
-            further = {"ofs": number * facts.page_rows} if offset else {}
-            asked = (None if offset else symbol, since_ms, facts.page_rows, further)
-            page = await self._try(getattr(self._client, call), *asked) or []
-            new = {str(row["id"]): row for row in page if str(row["id"]) not in found}
-            found |= new
-            if not new or (not offset and len(page) < facts.page_rows):
-                return [row for row in found.values() if row.get("symbol") == symbol]
-            if not facts.pages:
-                break
-            since_ms = since_ms if offset else max(int(row["timestamp"]) for row in page)
-        self.failures.append(f"{call} {pair}: more than {len(found)}, the rest was not asked")
-        return [row for row in found.values() if row.get("symbol") == symbol]
-
-    def _order(self, words: Mapping[str, Any]) -> MyOrder | None:
-        contract = self._contract(str(words.get("symbol")))
-        return order_of(words, self._exchange, contract, time.time_ns())
-
-    def _contract(self, symbol: str) -> Decimal:
-        instrument = self._instruments.get(symbol)
-        return instrument.contract if instrument is not None else Decimal(1)
-
-    async def _try(self, call: Callable[..., Awaitable[Any]], *given: object) -> Any:
-        try:
-            return await call(*given)
-        except library.OrderNotFound:
-            return None  # an answer: and no proof, before the grace is over
-        except Exception as error:
-            name = getattr(call, "__name__", "a question")
-            self.failures.append(f"{name}: {sentence(error)}")
-            return None
 
 
 def _rests(order: MyOrder, made: Mapping[str, Any]) -> bool:
     """Whether a new order surely rests whole, as far as the venue's answer tells."""
-    if order.type is OrderType.MARKET or order.time_in_force is not TimeInForce.GTC:
-        return False
-    return not made.get("filled") and made.get("status") in (None, "open")
+    return may_rest(order) and not made.get("filled") and made.get("status") in (None, "open")

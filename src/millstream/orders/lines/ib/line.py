@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from decimal import Decimal
-from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import ib_async as library
 import msgspec
 
 from millstream.errors import ConfigError
-from millstream.model import CurrencyPair, MyOrder, OrderType, TimeInForce
+from millstream.model import CurrencyPair, MyOrder
 from millstream.orders.lines.answers import (
     Amended,
     Answer,
     Canceled,
-    Evidence,
     InDoubt,
     Moved,
     NotAmended,
@@ -33,30 +28,25 @@ from millstream.orders.lines.answers import (
     Placed,
     Rejected,
 )
-from millstream.orders.lines.ib.tws import Refused, Tws
+from millstream.orders.lines.base import LoopLine, may_rest
+from millstream.orders.lines.ib.inquiry import evidence
+from millstream.orders.lines.ib.tws import Refused, Tws, sentence
 from millstream.orders.lines.ib.words import (
     WARNINGS,
     Contracts,
-    balances_of,
     definite,
-    fill_of,
-    first_versions,
     instrument_of,
-    order_of,
     order_words,
     refusal_of,
-    without_accounts,
 )
 from millstream.orders.lines.instrument import Instrument
-from millstream.orders.machine import is_open
 
 __all__ = ["IBLine"]
 
 _log = logging.getLogger(__name__)
-_CLOSING_S: Final = 5.0
 
 
-class IBLine:
+class IBLine(LoopLine):
     """A `Line` to one account. `open` before it is used, `close` at the end.
 
     account: which one, where the login has several. contracts: what the pairs stand for.
@@ -72,20 +62,15 @@ class IBLine:
         account: str = "",
         timeout_s: float = 10.0,
     ) -> None:
+        super().__init__("orders-ib")
         self._contracts, self._account, self._timeout_s = contracts, account, timeout_s
-        self._answers: SimpleQueue[Answer] = SimpleQueue()
         self._rules: dict[CurrencyPair, tuple[Any, Instrument]] = {}  # with their contracts
-        self._placing: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="orders-ib", daemon=True)
         self._tws = Tws(host, port, client_id, timeout_s, self._moved)
 
     def open(self) -> None:
         """Connect. Raises LoginRefused when TWS takes no session, StreamError without TWS."""
-        self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._tws.connect(), self._loop).result()
+            self._start(self._tws.connect())
             accounts = self._tws.ib.client.getAccounts()
             if self._account and self._account not in accounts:
                 raise ConfigError(
@@ -98,15 +83,6 @@ class IBLine:
         except BaseException:
             self.close()
             raise
-
-    def close(self) -> None:
-        """End what is under way, and the thread."""
-        if not self._thread.is_alive():
-            return
-        with suppress(TimeoutError):
-            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(_CLOSING_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_CLOSING_S)
 
     # ---- what is asked, by the gateway's thread -------------------------------------------------
 
@@ -135,63 +111,33 @@ class IBLine:
     def cancel_all_after(self, seconds: int) -> None:
         """Nothing: this venue has no such timer."""
 
-    def answers(self) -> list[Answer]:
-        """What came back since this was called last."""
-        found: list[Answer] = []
-        with suppress(Empty):
-            while True:
-                found.append(self._answers.get_nowait())
-        return found
-
     # ---- what is done, in the line's own thread -------------------------------------------------
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        self._loop.close()
-
-    def _begin(self, work: Coroutine[Any, Any, None], order_id: str = "") -> None:
-        def start() -> None:
-            task = self._loop.create_task(work)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            if order_id:
-                self._placing[order_id] = task
-                task.add_done_callback(lambda _: self._placing.pop(order_id, None))
-
-        self._loop.call_soon_threadsafe(start)
-
-    async def _end(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def _disconnect(self) -> None:
         self._tws.disconnect()
 
     async def _place(self, order: MyOrder) -> None:
         order_id = order.order_id
         try:
             contract, instrument = await self._known(order.symbol)
-            fitted = refusal_of(order, contract.secType) or instrument.fit(order)
+            fitted = self._fit(order, instrument, refusal_of(order, contract.secType))
         except Exception as error:
             self._say(Rejected(order_id, f"nothing was sent: {sentence(error)}"))
             return
         except asyncio.CancelledError:
             self._say(Rejected(order_id, "nothing was sent: the session ended"))
             raise
-        if isinstance(fitted, str):
-            self._say(Rejected(order_id, fitted))
+        if fitted is None:
             return
-        if (fitted.price, fitted.volume) != (order.price, order.volume):
-            self._say(Amended(order_id, fitted.price, fitted.volume))
         try:
-            self._say(await self._placed(fitted, contract))
+            self._say(await self._sent(fitted, contract))
         except asyncio.CancelledError:
             self._say(InDoubt(order_id, "the session ended before TWS answered"))
             raise
         except Exception as error:
             self._say(InDoubt(order_id, sentence(error)))
 
-    async def _placed(self, order: MyOrder, contract: Any) -> Answer:
+    async def _sent(self, order: MyOrder, contract: Any) -> Answer:
         """Send it, and wait until TWS shows it or says no."""
         order_id, ib = order.order_id, self._tws.ib
         made = library.Order(**order_words(order, contract.secType, self._account))
@@ -209,15 +155,14 @@ class IBLine:
                         return InDoubt(order_id, str(told))
                 elif trade.order.permId or trade.orderStatus.permId:
                     venue_id = str(trade.order.permId or trade.orderStatus.permId)
-                    rests = order.type is not OrderType.MARKET
-                    rests = rests and order.time_in_force is TimeInForce.GTC
-                    rests = rests and trade.orderStatus.status in ("PreSubmitted", "Submitted")
+                    rests = may_rest(order) and trade.orderStatus.status in (
+                        "PreSubmitted",
+                        "Submitted",
+                    )
                     return Placed(order_id, venue_id, rests and not trade.orderStatus.filled)
 
     async def _cancel(self, order: MyOrder) -> None:
-        placing = self._placing.get(order.order_id)
-        if placing is not None:
-            await asyncio.wait({placing})
+        await self._placed(order.order_id)
         try:
             trade = await self._tws.own_trade(order.order_id, order.venue_id)
             if isinstance(trade, str):
@@ -279,51 +224,7 @@ class IBLine:
             self._say(Amended(order_id, fitted.price, fitted.volume, venue_id))
 
     async def _ask(self, symbols: Sequence[CurrencyPair], balances: bool) -> None:
-        asked_ns, unread = time.time_ns(), self._tws.unread
-        failures: list[str] = []
-        listed: list[Any] = []
-        fills: list[Any] = []
-        held: dict[str, Decimal] | None = None
-
-        async def attempt(name: str, question: Callable[[], Awaitable[Any]]) -> Any:
-            if failures:  # without a connection, one sentence is enough
-                return None
-            try:
-                return await question()
-            except Exception as error:
-                failures.append(f"{name}: {sentence(error)}")
-                return None
-
-        await attempt("connection", self._tws.connect)
-        listed += await attempt("open orders", self._tws.open_orders) or []
-        ended = await attempt("ended orders", self._tws.completed_orders) or []
-        fills += await attempt("executions", lambda: self._tws.executions(self._account)) or []
-        if balances and (told := await attempt("balances", self._tws.balances)) is not None:
-            rows, positions = (
-                [one for one in part if self._account in ("", one.account)] for part in told
-            )
-            held = balances_of(rows, positions)
-        if self._tws.unread > unread:
-            failures.append("a message of TWS cannot be read")
-        now_ns = time.time_ns()
-        try:
-            seen = [order_of(one, self._contracts, now_ns) for one in (*listed, *ended)]
-            own = [fill_of(one, self._contracts) for one in first_versions(fills)]
-        except Exception:
-            _log.exception("ib: its lists cannot be read")
-            seen, own, failures = [], [], [*failures, "its lists cannot be read"]
-        self._say(
-            Evidence(
-                asked_ns,
-                time.time_ns(),
-                frozenset(symbols),
-                tuple(one for one in seen if is_open(one)),
-                tuple(one for one in seen if not is_open(one)),
-                tuple(one for one in own if one is not None),
-                held,
-                "; ".join(failures),
-            )
-        )
+        self._say(await evidence(self._tws, self._contracts, self._account, symbols, balances))
 
     async def _known(self, pair: CurrencyPair) -> tuple[Any, Instrument]:
         """A pair's contract and its rules. Raises ConfigError, StreamError or TimeoutError."""
@@ -345,20 +246,8 @@ class IBLine:
         if trade.order.orderRef and trade.order.clientId == self._tws.client_id:
             self._say(Moved(str(trade.order.orderRef)))
 
-    def _say(self, answer: Answer) -> None:
-        self._answers.put(answer)
-
 
 _CANCELLED: Final = 202  # the order is cancelled, says TWS in an error
-
-
-def sentence(error: BaseException) -> str:
-    """What happened, in one line without an account's number."""
-    if isinstance(error, TimeoutError):
-        return "TWS did not answer in time"
-    if isinstance(error, library.RequestError):
-        return f"{without_accounts(error.message)} (code {error.code})"
-    return without_accounts(error) or type(error).__name__
 
 
 def _same_numbers(one: Any, other: Any) -> bool:

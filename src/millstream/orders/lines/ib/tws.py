@@ -13,7 +13,7 @@ import ib_async as library
 from millstream.errors import LoginRefused, StreamError
 from millstream.orders.lines.ib.words import without_accounts
 
-__all__ = ["Heard", "Refused", "Told", "Tws"]
+__all__ = ["Heard", "Refused", "Told", "Tws", "sentence"]
 
 _COMMISSIONS_S: Final = 2.0  # TWS tells them behind the end of the list
 _SILENT: Final = logging.Logger("ib_async", logging.CRITICAL + 1)  # it writes account numbers
@@ -261,3 +261,12 @@ class Tws:
 
     def _listening(self, order_id: int) -> list[Heard]:
         return [one for one in self._heard if one.order_id == order_id]
+
+
+def sentence(error: BaseException) -> str:
+    """What happened, in one line without an account's number."""
+    if isinstance(error, TimeoutError):
+        return "TWS did not answer in time"
+    if isinstance(error, library.RequestError):
+        return f"{without_accounts(error.message)} (code {error.code})"
+    return without_accounts(error) or type(error).__name__
