@@ -25,9 +25,10 @@ from typing import Any
 
 from benchmarks.measure import OURS, ROOT, Figure, cpu_us, main
 from benchmarks.rivals.frames_made import HISTORY, frame
-from millstream.frames.columns import encode_rows, from_frame, unpack
+from millstream.frames.columns import encode_rows, from_frame
 from millstream.frames.freqtrade_wire import Frame, frame_message, parse_message
 from millstream.frames.held import HeldFrames
+from millstream.frames.rows import unpack
 from millstream.model.frames import FrameUpdate
 
 FREQTRADE = ROOT / ".freqtrade" / "bin" / "python"

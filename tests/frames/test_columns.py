@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millstream.errors import BadMessage, FrameError
-from millstream.frames.columns import decode_rows, encode_rows, from_frame, pack, unpack
+from millstream.frames.columns import columns_of, decode_rows, encode_rows, from_frame
+from millstream.frames.rows import pack, unpack
 
 
 def sample(rows=3):
@@ -106,7 +107,7 @@ def test_columns_are_the_same_by_the_short_way_into_pandas_and_by_the_documented
 
 
 def test_rows_from_some_number_on_are_those_of_the_slice():
-    assert pack(from_frame(sample(9), 4)) == encode_rows(sample(9).iloc[4:])
+    assert pack(columns_of(sample(9)).rows(4, 9)) == encode_rows(sample(9).iloc[4:])
 
 
 def test_every_shorter_message_is_refused():

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.frames.sample import frame
 
 from millstream.errors import BadMessage
-from millstream.frames.columns import Rows, from_frame, pack
+from millstream.frames.columns import from_frame
+from millstream.frames.rows import Rows, pack
 from millstream.frames.schema import NAT
 from millstream.frames.split_json import decode_split, encode_split, instant_ns
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from millstream.frames.columns import Rows
 from millstream.frames.freqtrade_wire import iso
+from millstream.frames.rows import Rows
 from millstream.frames.schema import NAT, unit_ns
 from millstream.frames.signals import SIGNALS
 from millstream.frames.timeframe import length_ns

@@ -13,8 +13,8 @@ import msgspec
 
 from millstream.errors import BadMessage
 from millstream.frames import fast_wire, freqtrade_wire
-from millstream.frames.columns import Rows, pack, unpack
 from millstream.frames.held import HeldFrames, Key
+from millstream.frames.rows import Rows, pack, unpack
 from millstream.frames.schema import DATE, Schema
 from millstream.frames.settings import ConsumerSection, ProducerEntry
 from millstream.frames.signals import without_signals

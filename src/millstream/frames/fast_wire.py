@@ -2,7 +2,7 @@
 
 Agreed upon by the websocket's subprotocol, so that a freqtrade at either end sees nothing of it.
 A websocket message is a msgpack array of messages, each an array behind the number of its kind;
-rows are the bytes of `columns.py`.
+rows are the bytes of `rows.py`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from millstream.errors import BadMessage
-from millstream.frames.columns import Rows
+from millstream.frames.rows import Rows
 from millstream.frames.schema import Schema
 from millstream.frames.split_json import decode_split, encode_split, instant_ns
 

@@ -13,8 +13,8 @@ import msgspec
 import pandas as pd
 
 from millstream.errors import BadMessage
-from millstream.frames.columns import Rows, pack, unpack
 from millstream.frames.history import History, in_order
+from millstream.frames.rows import Rows, pack, unpack
 from millstream.frames.timeframe import candles_between, length_ns
 from millstream.model.frames import FrameUpdate, ProducerState, Whitelist
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from millstream.frames.columns import Rows
+from millstream.frames.rows import Rows
 from millstream.frames.schema import NAT, OBJECT_KINDS, Schema, common_kind, schema, unit_ns
 
 

@@ -1,4 +1,4 @@
-"""The columns of a frame: names, kinds, and where each lies in the blocks of `columns.py`.
+"""The columns of a frame: names, kinds, and where each lies in the blocks of `rows.py`.
 
 Columns of one fixed-width kind lie together in one block, a matrix of (column, row), so that a row
 is added with one assignment per kind and not one per column.

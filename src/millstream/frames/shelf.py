@@ -8,8 +8,8 @@ from collections import deque
 from typing import Final
 
 from millstream.frames import fast_wire, freqtrade_wire
-from millstream.frames.columns import Rows, pack, unpack
 from millstream.frames.history import History, in_order
+from millstream.frames.rows import Rows, pack, unpack
 from millstream.frames.schema import DATE
 from millstream.model.frames import PublishFrame
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from millstream.frames.columns import Rows
 from millstream.frames.history import cast
+from millstream.frames.rows import Rows
 from millstream.frames.schema import ANY, schema
 
 SIGNALS: Final = ("enter_long", "exit_long", "enter_short", "exit_short")

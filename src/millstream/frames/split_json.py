@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from millstream.errors import BadMessage
-from millstream.frames.columns import MAX_ROWS, Rows
+from millstream.frames.rows import MAX_ROWS, Rows
 from millstream.frames.schema import ANY, DATE, MAX_COLUMNS, NAT, TEXT, Schema, schema, unit_ns
 
 PANDAS_IS_FASTER_FROM: Final = 64  # rows

@@ -1,7 +1,7 @@
 """Analyzed dataframes as messages: what a producer told, and what a robot wants told.
 
 A frame is one pair's candles with what a strategy computed from them. Its rows travel as the bytes
-of `frames/columns.py`; this room does not look into them.
+of `frames/rows.py`; this room does not look into them.
 """
 
 from __future__ import annotations

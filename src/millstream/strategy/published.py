@@ -8,7 +8,10 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from millstream.frames.columns import Rows, from_frame, pack
+from millstream.frames.columns import Columns, columns_of
+from millstream.frames.history import History
+from millstream.frames.rows import Rows, pack
+from millstream.frames.schema import DATE
 from millstream.model import PublishFrame
 
 
@@ -17,7 +20,7 @@ class Published:
 
     def __init__(self, timeframe: str, candle_type: str, limit: int) -> None:
         self._timeframe, self._candle_type, self._limit = timeframe, candle_type, limit
-        self._told: dict[str, Rows] = {}
+        self._told: dict[str, History] = {}
 
     def update(self, pair: str, frame: pd.DataFrame, analyzed_ns: int) -> PublishFrame:
         """What a follower needs to hold the last `limit` rows of `frame`: from the first row that
@@ -25,35 +28,54 @@ class Published:
 
         Raises FrameError for a column that cannot be told to another bot.
         """
-        whole = from_frame(frame, max(0, len(frame) - self._limit))
-        told = self._told.get(pair)
-        first = _first_difference(told, whole) if told is not None else 0
-        self._told[pair] = whole
-        rows = whole.between(min(first, whole.count - 1), whole.count) if first else whole
+        now, told = columns_of(frame), self._told.get(pair)
+        begin = max(0, now.count - self._limit)
+        first = common = 0
+        if told is not None:
+            common = _rows_in_common(told.rows, now, begin)
+            first = _first_difference(told.rows, now, begin, common) if common else 0
+        # A table is 100 KB: what was told of it is kept, and only what is new is copied.
+        if told is None or first < common or not common:
+            self._told[pair] = History(now.rows(begin, now.count), self._limit)
+        elif begin + common < now.count:
+            new = now.rows(begin + common, now.count)
+            told.append(new, int(new.dates_ns()[-1]))
+        rows = now.rows(min(begin + first, now.count - 1) if first else begin, now.count)
         return PublishFrame(
             pair, self._timeframe, self._candle_type, analyzed_ns, first == 0, pack(rows)
         )
 
 
-def _first_difference(told: Rows, whole: Rows) -> int:
-    """The number of the first row that differs; 0 when only the whole frame will do."""
-    if (told.schema.names, told.schema.kinds) != (whole.schema.names, whole.schema.kinds):
+def _rows_in_common(told: Rows, now: Columns, begin: int) -> int:
+    """How many rows of what was told are still there; 0 when only the whole frame will do."""
+    schema = now.schema
+    if (told.schema.names, told.schema.kinds) != (schema.names, schema.kinds):
         return 0
-    if not (told.count and whole.count):
+    if not (told.count and now.count):
         return 0
-    before, now = told.dates_ns(), whole.dates_ns()
-    offset = int(np.searchsorted(before, now[0]))
+    before = told.blocks[schema.date_block][schema.date_row]
+    dates = now.values[schema.names.index(DATE)][begin:]
+    offset = int(np.searchsorted(before, dates[0]))
     common = told.count - offset
-    if not 0 < common <= whole.count or before[offset] != now[0]:
+    if not 0 < common <= len(dates) or before[offset] != dates[0]:
         return 0  # nothing in common, older rows, or rows that are gone
-    first = common
-    for old, new in zip(told.blocks, whole.blocks, strict=True):
-        raw = f"u{old.dtype.itemsize}"  # bit for bit: NaN is NaN
-        differs = (old.view(raw)[:, offset:] != new.view(raw)[:, :common]).any(axis=0)
-        if differs.any():
-            first = min(first, int(np.argmax(differs)))
-    for values, others in zip(told.objects, whole.objects, strict=True):
-        first = _first_other(values[offset : offset + first], others[:first])
+    return common
+
+
+def _first_difference(told: Rows, now: Columns, begin: int, common: int) -> int:
+    """The number of the first row, of those in common, that differs; `common` where none does."""
+    offset, first = told.count - common, common
+    for block, old in zip(now.schema.blocks, told.blocks, strict=True):
+        for row, position in enumerate(block.columns):
+            here = old[row, offset : offset + first]
+            there = now.values[position][begin : begin + first]
+            if here.tobytes() != there.tobytes():  # bit for bit: NaN is NaN
+                raw = f"u{block.dtype.itemsize}"
+                differs = here.view(raw) != np.ascontiguousarray(there).view(raw)
+                first = min(first, int(np.argmax(differs)))
+    for number, position in enumerate(now.schema.objects):
+        values = told.objects[number][offset : offset + first]
+        first = _first_other(values, now.values[position][begin : begin + first])
     return first
 
 
