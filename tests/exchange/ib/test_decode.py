@@ -478,6 +478,7 @@ def test_it_is_a_decoder_and_asks_nothing_of_rest():
         frames.open_order(3, 9, volume="many"),
         frames.open_order(3, 9, action="HOLD"),
         frames.status(3, 9, "Dreaming", "0", "1"),
+        frames.status(3, 9, "Submitted", "0", "-1e99920000"),
         frames.execution("a.b", 9, price="NaN"),
     ],
 )

@@ -7,7 +7,6 @@ computed (`wire.request_id`), so a recorded session decodes without its requests
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import InvalidOperation
 from itertools import product
 from typing import Any
 
@@ -30,7 +29,7 @@ from millstream.model import (
 )
 
 _IB = Exchange.IB
-_IMPOSSIBLE = (ValueError, IndexError, KeyError, InvalidOperation, OverflowError)
+_IMPOSSIBLE = (ValueError, IndexError, KeyError, ArithmeticError)
 
 
 class IBDecoder:
