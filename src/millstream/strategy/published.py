@@ -34,13 +34,12 @@ class Published:
         if told is not None:
             common = _rows_in_common(told.rows, now, begin)
             first = _first_difference(told.rows, now, begin, common) if common else 0
+        rows = now.rows(min(begin + first, now.count - 1) if first else begin, now.count)
         # A table is 100 KB: what was told of it is kept, and only what is new is copied.
         if told is None or first < common or not common:
             self._told[pair] = History(now.rows(begin, now.count), self._limit)
         elif begin + common < now.count:
-            new = now.rows(begin + common, now.count)
-            told.append(new, int(new.dates_ns()[-1]))
-        rows = now.rows(min(begin + first, now.count - 1) if first else begin, now.count)
+            told.append(rows, int(rows.dates_ns()[-1]))
         return PublishFrame(
             pair, self._timeframe, self._candle_type, analyzed_ns, first == 0, pack(rows)
         )
