@@ -63,6 +63,11 @@ SECRET_KEYS = frozenset(
     }
 )
 
+# Of MongoDB's addresses: a key file's password, a cloud's session token.
+_SECRET_OPTION = re.compile(
+    r"([?&](?:tlsCertificateKeyFilePassword|authMechanismProperties)=)[^&\s]*", re.IGNORECASE
+)
+
 NotNegative = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(gt=0)]
 
@@ -215,5 +220,5 @@ def without_secrets(config: Config) -> dict[str, Any]:
 
 
 def without_password(text: str) -> str:
-    """A text in which no URL has a user or a password any more."""
-    return re.sub(r"://\S*@", "://", text)
+    """A text in which no URL has a user, a password or a driver's secret option any more."""
+    return _SECRET_OPTION.sub(r"\1", re.sub(r"://\S*@", "://", text))

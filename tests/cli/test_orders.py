@@ -71,9 +71,8 @@ def test_following_gives_each_change_as_it_comes(store, tmp_path):
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("command", ["orders", "kill"])
-def test_a_folder_without_a_store_is_one_sentence(command, tmp_path, capsys):
-    assert run([command, str(tmp_path)]) == 2
+def test_a_folder_without_a_store_is_one_sentence(tmp_path, capsys):
+    assert run(["orders", str(tmp_path)]) == 2
     assert "there is no orders.sqlite in it" in capsys.readouterr().err
 
 

@@ -61,6 +61,7 @@ class _Job(msgspec.Struct, frozen=True):
     run_id: str
     after: int
     events: int
+    store: str = ""  # the order store's address; "": the one in the journal's manifest
 
 
 def analyze_journals(
@@ -68,10 +69,12 @@ def analyze_journals(
     keeper: Keeper,
     processes: int | None = None,
     progress: Callable[[Standing], None] | None = None,
+    store: str = "",
 ) -> list[Analyzed]:
     """Analyze journals into a keeper; what is saved already is left alone.
 
-    processes: None: as many as there are cores, or journals. A journal that cannot be analyzed is
+    processes: None: as many as there are cores, or journals. store: the address of all their order
+    stores, instead of the ones in their manifests. A journal that cannot be analyzed is
     in the answer as "failed", and stops no other.
     """
     found: dict[int, Analyzed] = {}
@@ -80,7 +83,7 @@ def analyze_journals(
     for number, journal in enumerate(journals):
         looked = _look(number, journal, keeper, runs)
         if isinstance(looked, _Job):
-            jobs.append(looked)
+            jobs.append(msgspec.structs.replace(looked, store=store))
         else:
             found[number] = looked
     workers = min(processes or os.cpu_count() or 1, len(jobs))
@@ -223,7 +226,7 @@ def _study(job: _Job, path: Path, progress: Callable[[int], None]) -> Studied | 
     try:
         spool = Spool(path)
         try:
-            return study(job.journal, job.after, spool.put, progress)
+            return study(job.journal, job.after, spool.put, progress, job.store)
         finally:
             spool.close()
     except MillstreamError as error:

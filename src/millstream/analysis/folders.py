@@ -1,21 +1,16 @@
-"""Which folders hold sessions, and what their order stores hold. Only reads."""
+"""Which folders hold sessions. Only reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
-import apsw
-
-from millstream.analysis.lives import Change
-from millstream.errors import BadMessage, JournalError, StoreError
-from millstream.journal import Journal, Manifest
-from millstream.model import MyOrder, MyTrade
-from millstream.model.codec import batch, decode_events
+from millstream.errors import JournalError
+from millstream.journal import Journal
 from millstream.session.proof import JOURNAL
 
-__all__ = ["journal_of", "journals_in", "last_event", "newest_session", "stored_changes"]
+__all__ = ["journal_of", "journals_in", "last_event", "newest_session"]
 
 _SEGMENTS: Final = ("*.journal", "*.seal")
 
@@ -61,29 +56,6 @@ def last_event(directory: Path) -> tuple[int, bool]:
     return journal.last_sequence, journal.closed
 
 
-def stored_changes(directory: Path, manifest: Manifest) -> list[Change]:
-    """Every change in the order store beside a journal, of this run; none if there is no store.
-
-    A session that was killed may have stored what its journal does not know.
-    Raises StoreError when there is one that cannot be read.
-    """
-    kind, _, name = str(manifest.config.get("order_store", "sqlite:orders.sqlite")).partition(":")
-    path = directory.parent / name
-    if kind != "sqlite" or not name or not path.is_file():
-        return []
-    try:
-        bodies = _bodies(path)
-        changes = decode_events(batch(bodies))
-    except (apsw.Error, BadMessage) as error:
-        line = str(error).splitlines()[0]
-        raise StoreError(f"the order store {path} cannot be read: {line}") from None
-    return [
-        change
-        for change in changes
-        if isinstance(change, MyOrder | MyTrade) and change.order_id.startswith(manifest.run_id)
-    ]
-
-
 def _of_subfolders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
@@ -96,17 +68,3 @@ def _began_ns(directory: Path) -> int:
         return Journal.open(directory).manifest.started_ns
     except JournalError:
         return 0  # not readable: then it is not the one that is meant
-
-
-def _bodies(path: Path) -> list[bytes]:
-    """The changes as they travelled. Opened so that nothing is written, not even a lock's file."""
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    # A log beside it is one that must be read too; without one, the file is all there is.
-    log = path.with_name(path.name + "-wal")
-    options = "mode=ro" if log.exists() else "mode=ro&immutable=1"
-    file = apsw.Connection(f"{path.resolve().as_uri()}?{options}", flags=flags)
-    try:
-        rows = file.execute("SELECT body FROM changes ORDER BY revision").fetchall()
-    finally:
-        file.close()
-    return [cast("bytes", body) for (body,) in rows]

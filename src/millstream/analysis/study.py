@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from millstream.analysis.folders import stored_changes
 from millstream.analysis.foresight import ForeseeingJournal
 from millstream.analysis.life_rows import fill_rows, order_row, step_rows
 from millstream.analysis.rows import json_of
+from millstream.analysis.stores import stored_changes
 from millstream.analysis.tables import TABLES
 from millstream.analysis.watched import Put, Watched
 from millstream.errors import JournalDamaged, StoreError
@@ -39,12 +39,17 @@ class Studied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def study(
-    directory: Path, after: int, put: Put, progress: Callable[[int], None] | None = None
+    directory: Path,
+    after: int,
+    put: Put,
+    progress: Callable[[int], None] | None = None,
+    store: str = "",
 ) -> Studied:
     """Replay the journal in a directory, compare it, and hand its rows to `put`.
 
     after: rows of events up to this sequence are left out.
-    progress: called now and then with the sequence reached.
+    progress: called now and then with the sequence reached. store: the order store's address,
+    instead of the one in the journal's manifest.
     Raises JournalError when it cannot be read, ConfigError when its robots cannot be loaded. A
     journal that is damaged is studied up to the damage.
     """
@@ -64,7 +69,7 @@ def study(
     notes += _ends(report)
     watched.flush()
     try:
-        for change in stored_changes(directory, manifest):
+        for change in stored_changes(directory, manifest, store):
             watched.lives.change(change, None)
     except StoreError as error:
         notes.append(f"{error}; orders are told from the journal alone")

@@ -17,11 +17,11 @@ from millstream.analysis.explanation import (
     seen,
     told,
 )
-from millstream.analysis.folders import stored_changes
 from millstream.analysis.foresight import ForeseeingJournal
 from millstream.analysis.lives import Decided, Life, Lives
 from millstream.analysis.markets import Markets, Quote
 from millstream.analysis.rows import plain
+from millstream.analysis.stores import stored_changes
 from millstream.errors import JournalDamaged, StoreError, UnknownOrder, did_you_mean
 from millstream.journal import Journal, Kind, replay
 from millstream.journal.divergence import kind_of
@@ -37,16 +37,17 @@ _LISTED: Final = 4  # of several orders that a prefix may mean
 _COMPARED: Final = 5_000  # ids that a mistyped one is compared with
 
 
-def explain(directory: Path, order: str) -> Explanation:
+def explain(directory: Path, order: str, store: str = "") -> Explanation:
     """Everything there is to say of the order whose id is, or begins with, `order`.
 
+    store: the order store's address, instead of the one in the journal's manifest.
     Raises UnknownOrder when no order or several are meant, JournalError when the journal cannot be
     read, ConfigError when its robots cannot be loaded.
     """
     journal = ForeseeingJournal.open(directory)
     assert isinstance(journal, ForeseeingJournal)
     notes = [str(robot) for robot in changed_robots(journal.manifest)]
-    found = _Found(journal, notes)
+    found = _Found(journal, notes, store)
     order_id = _meant(order, found.ids(), directory)
     life = found.life(order_id)
     decided = life.decided or _by_its_id(journal, life)
@@ -70,14 +71,14 @@ def explain(directory: Path, order: str) -> Explanation:
 class _Found:
     """Every order of a journal and of the store beside it, without a replay."""
 
-    def __init__(self, journal: ForeseeingJournal, notes: list[str]) -> None:
+    def __init__(self, journal: ForeseeingJournal, notes: list[str], store: str) -> None:
         self._lives = Lives()
         try:
             self._read(journal)
         except JournalDamaged as error:
             notes.append(f"DAMAGED: {error}")
         try:
-            for change in stored_changes(journal.directory, journal.manifest):
+            for change in stored_changes(journal.directory, journal.manifest, store):
                 self._lives.change(change, None)
         except StoreError as error:
             notes.append(f"{error}; this is told from the journal alone")

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from millstream.analysis.fleet import Analyzed, Standing, analyze_journals
 from millstream.analysis.folders import journals_in
+from millstream.analysis.stores import STORE_HELP
 from millstream.analysis.targets import open_keeper
 from millstream.cli.replay import difference_line
 from millstream.config import without_password
@@ -32,9 +33,12 @@ class Report(msgspec.Struct, frozen=True):
 @click.option(
     "--to", "target", required=True, help="FILE.sqlite, FILE.duckdb, FOLDER/ or mongodb://…"
 )
+@click.option("--store", default="", help=STORE_HELP)
 @click.option("--processes", type=click.IntRange(1), help="Default: one for each core.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def analyze(journals: tuple[Path, ...], target: str, processes: int | None, as_json: bool) -> int:
+def analyze(
+    journals: tuple[Path, ...], target: str, store: str, processes: int | None, as_json: bool
+) -> int:
     """Replay JOURNALS and save what happened, what robots were and did: tables to study.
 
     Each of JOURNALS is a session's folder, its journal, or a folder of sessions. What is saved
@@ -50,7 +54,7 @@ def analyze(journals: tuple[Path, ...], target: str, processes: int | None, as_j
     keeper = open_keeper(target)
     try:
         with _shown(as_json) as progress:
-            sessions = analyze_journals(found, keeper, processes, progress)
+            sessions = analyze_journals(found, keeper, processes, progress, store)
     finally:
         keeper.close()
     if as_json:

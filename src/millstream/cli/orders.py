@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,27 +13,34 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from millstream.errors import StoreError
+from millstream.analysis.folders import journals_in
+from millstream.analysis.stores import STORE_HELP, store_address, with_password
+from millstream.errors import ConfigError, JournalError, StoreError
+from millstream.journal import Journal
 from millstream.model import MyOrder, MyTrade
 from millstream.orders.machine import is_open
 from millstream.orders.sqlite_follow import SqliteFollower
-from millstream.orders.store import Change, watch
+from millstream.orders.store import Change, OrderRecord, watch
+from millstream.session.gateways import is_on_server, store_file
 
 STORE = "orders.sqlite"
 
 
 @click.command()
-@click.argument("place", metavar="DIR_OR_STORE", type=click.Path(path_type=Path))
+@click.argument("place", metavar="DIR_OR_STORE")
 @click.option("--robot", help="Only this robot's.")
 @click.option("--open", "open_only", is_flag=True, help="Only orders that may still fill.")
 @click.option("--follow", is_flag=True, help="Go on with every change, until Ctrl-C.")
+@click.option("--store", "given", default="", help=STORE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def orders(place: Path, robot: str | None, open_only: bool, follow: bool, as_json: bool) -> int:
-    """Show the orders of the session DIR, or of an order store's file.
+def orders(
+    place: str, robot: str | None, open_only: bool, follow: bool, given: str, as_json: bool
+) -> int:
+    """Show the orders of the session DIR, or of an order store: a file, or mongodb://…
 
     They are read from the store itself, also while a session writes it.
     """
-    store = SqliteFollower(store_in(place))
+    store = _opened(place, given)
     try:
         seen = store.revision
         found = store.orders(robot, open_only)
@@ -50,17 +58,46 @@ def orders(place: Path, robot: str | None, open_only: bool, follow: bool, as_jso
     return 0
 
 
-def store_in(place: Path) -> Path:
-    """The order store's file in a session's folder, or the file itself."""
-    if not place.is_dir():
-        return place
-    if (place / STORE).exists():
-        return place / STORE
-    raise StoreError(f"{place}: there is no {STORE} in it; name the order store's file")
+def _opened(place: str, given: str) -> OrderRecord:
+    """The store that is meant, to be read. Raises StoreError or ConfigError."""
+    if given or is_on_server(place):
+        return _at(given or with_password(place, os.environ), Path(place))
+    folder = Path(place)
+    if not folder.is_dir():
+        return SqliteFollower(folder)
+    if (folder / STORE).exists():
+        return SqliteFollower(folder / STORE)
+    try:
+        (journal, *_) = journals_in([folder])
+        address = store_address(Journal.open(journal).manifest)
+    except JournalError:
+        address = ""
+    if is_on_server(address) or (address and store_file(address, folder).exists()):
+        return _at(address, folder)
+    raise StoreError(f"{place}: there is no {STORE} in it; name the order store's file or address")
+
+
+def _at(address: str, folder: Path) -> OrderRecord:
+    if not is_on_server(address):
+        return SqliteFollower(store_file(address, folder))
+    try:
+        from millstream.orders.mongo.follow import MongoFollower
+    except ImportError:
+        raise ConfigError(
+            "these orders are on MongoDB, whose driver is not installed: "
+            "pip install 'millstream[mongo]'"
+        ) from None
+    store = MongoFollower(address)
+    try:
+        store.require()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _follow(
-    store: SqliteFollower, after: int, robot: str | None, open_only: bool, as_json: bool
+    store: OrderRecord, after: int, robot: str | None, open_only: bool, as_json: bool
 ) -> None:
     for change in watch(store, after, robot, lambda: False):
         if open_only and isinstance(change, MyOrder) and not is_open(change):

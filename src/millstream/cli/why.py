@@ -12,6 +12,7 @@ import msgspec
 
 from millstream.analysis.explanation import Cause, Explanation, Told
 from millstream.analysis.folders import journals_in, newest_session
+from millstream.analysis.stores import STORE_HELP
 from millstream.analysis.why import explain
 from millstream.errors import JournalError
 
@@ -24,15 +25,16 @@ _WIDTH = 60  # letters of a value
 @click.command()
 @click.argument("order")
 @click.argument("journal", required=False, type=click.Path(path_type=Path))
+@click.option("--store", default="", help=STORE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def why(order: str, journal: Path | None, as_json: bool) -> int:
+def why(order: str, journal: Path | None, store: str, as_json: bool) -> int:
     """Explain ORDER: the market its robot saw, its state, the action, risk, each step and fill.
 
     ORDER is an order's id or the beginning of one. JOURNAL is a session's folder or its journal;
     default: the newest session in sessions/. The journal is replayed up to the decision; nothing
     had to be logged.
     """
-    explanation = explain(_journal(journal), order)
+    explanation = explain(_journal(journal), order, store)
     if as_json:
         click.echo(msgspec.json.encode(explanation))
     else:

@@ -11,7 +11,6 @@ for all robots, so each process takes it and answers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -70,21 +69,17 @@ def is_for_all(control: Control) -> bool:
     return not control.robot and control.command != "add"
 
 
-def answer_entry(answer: ControlAnswer, process: str, when: datetime) -> Document:
-    """What the document shows of an answer."""
+def answer_entry(answer: ControlAnswer) -> Document:
+    """What the document shows of an answer, without who and when."""
     return {
-        "process": process,
         "accepted": answer.accepted,
         "reason": answer.reason,
         "standing": answer.standing,
         "parameters": answer.parameters,
-        "when": when,
     }
 
 
-def recorded(
-    control: Control, answer: ControlAnswer, process: str, life: str, when: datetime
-) -> Document:
+def recorded(control: Control, taken: Document, answered: Document) -> Document:
     """A command that came another way, with its answer: written for the record alone."""
     document: Document = {
         "name": control.robot,
@@ -96,11 +91,7 @@ def recorded(
     }
     if control.command == "add":
         document |= {"type": control.robot_type, "markets": list(control.markets)}
-    return document | {
-        "came_by": "door",
-        "taken": [{"process": process, "life": life, "when": when}],
-        "answers": [answer_entry(answer, process, when)],
-    }
+    return document | {"came_by": "door", "taken": [taken], "answers": [answered]}
 
 
 def _text(document: Mapping[str, Any], field: str) -> str:

@@ -115,13 +115,14 @@ class CommandBox:
         (output,) = decode_outputs(body)
         assert isinstance(output.body, ControlAnswer)
         if request in self._keys:
-            self._show_soon(request, answer_entry(output.body, self._process, _now()))
+            self._show_soon(request, self._signed(answer_entry(output.body)))
 
     def note(self, control: Control, answer: ControlAnswer) -> None:
         """Keep a command that came another way, with its answer; returns at once."""
         if control.request in self._keys:
             return  # it came this way, and is shown there
-        document = recorded(control, answer, self._process, self._life, _now())
+        taken, answered = self._signed({"life": self._life}), self._signed(answer_entry(answer))
+        document = recorded(control, taken, answered)
 
         def insert() -> None:
             with suppress(DuplicateKeyError):  # an insert before it, whose answer was lost
@@ -269,13 +270,15 @@ class CommandBox:
                     self._refuse(key, why)
 
     def _taken(self) -> Document:
-        entry = {"process": self._process, "life": self._life, "when": _now()}
-        return {"$push": {"taken": entry}}
+        return {"$push": {"taken": self._signed({"life": self._life})}}
 
     # ---- what is shown ---------------------------------------------------------------------------
 
     def _entry(self, accepted: bool | None, why: str) -> Document:
-        return {"process": self._process, "accepted": accepted, "reason": why, "when": _now()}
+        return self._signed({"accepted": accepted, "reason": why})
+
+    def _signed(self, entry: Document) -> Document:
+        return {"process": self._process, **entry, "when": datetime.now(UTC)}
 
     def _show_soon(self, request: str, entry: Document) -> None:
         unanswered = {"_id": self._keys[request], "answers.process": {"$ne": self._process}}
@@ -302,7 +305,3 @@ class CommandBox:
 
 def _request(key: object) -> str:
     return f"control:{key}"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -23,7 +23,7 @@ from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.orders.mongo.address import parse_address
 from millstream.orders.mongo.documents import changes_in, robot_in
 from millstream.orders.mongo.reading import Reader, latest_revision, projected_revision
-from millstream.orders.mongo.server import connect, explained, patiently
+from millstream.orders.mongo.server import connect, explained, patiently, require_store
 from millstream.orders.mongo.tail import Tail
 from millstream.orders.store import Change, SavedRobot
 
@@ -82,6 +82,10 @@ class MongoFollower:
             target=self._follow, args=(stream,), name="orders-follow", daemon=True
         )
         self._thread.start()
+
+    def require(self) -> None:
+        """Raise StoreError when no owner has ever made this store; a part may wait for it."""
+        self._read(lambda: require_store(self._database, self._address.shown))
 
     @property
     def revision(self) -> int:

@@ -24,7 +24,16 @@ from pymongo.write_concern import WriteConcern
 from millstream.errors import MillstreamError, StoreError
 from millstream.orders.mongo.address import MongoAddress
 
-__all__ = ["Client", "Documents", "connect", "explained", "is_passing", "patiently", "prepare"]
+__all__ = [
+    "Client",
+    "Documents",
+    "connect",
+    "explained",
+    "is_passing",
+    "patiently",
+    "prepare",
+    "require_store",
+]
 
 Client: TypeAlias = MongoClient[dict[str, Any]]
 Documents: TypeAlias = Database[dict[str, Any]]
@@ -159,6 +168,14 @@ def _check(client: Client, shown: str) -> None:
             f"order store {shown}: the set's default write concern is w={default.get('w', 1)}, so "
             "what other programs write could be lost and is told 100 ms late; call "
             "setDefaultRWConcern with w: majority"
+        )
+
+
+def require_store(database: Documents, shown: str) -> None:
+    """Raise StoreError unless there is an order store in a database that is only to be read."""
+    if database["state"].find_one({"_id": "layout"}) is None:
+        raise StoreError(
+            f"order store {shown}: there is none in this database; check its name in the address"
         )
 
 
