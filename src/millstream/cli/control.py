@@ -27,6 +27,7 @@ PATIENCE_S = 15.0
 @click.option("--market", "markets", multiple=True, help='add: "binance@btc/usdt"; may repeat.')
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter.")
 @click.option("--why", default="", help="The reason, as the journal will have it.")
+@click.option("--process", help="Which robots, where they are in several processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
 def control(
     session: Path,
@@ -36,6 +37,7 @@ def control(
     markets: tuple[str, ...],
     settings: tuple[str, ...],
     why: str,
+    process: str | None,
     as_json: bool,
 ) -> int:
     """Give the robots of the running session SESSION (its folder) a command.
@@ -56,7 +58,7 @@ def control(
     )  # fmt: skip
     if command == "add" and not (robot and robot_type and markets):
         raise click.UsageError("add needs a name, --type and at least one --market")
-    raw = ask(session, request, encode_events([event]), PATIENCE_S)
+    raw = ask(session, request, encode_events([event]), PATIENCE_S, process)
     answer = decode_outputs(raw)[0].body
     assert isinstance(answer, ControlAnswer)
     if as_json:

@@ -8,9 +8,9 @@ from time import time_ns
 
 import click
 
-from millstream.cli.orders import STORE, store_in
+from millstream.cli.orders import STORE
 from millstream.errors import StoreError
-from millstream.orders.kill_switch import KillSwitch
+from millstream.orders.kill_switch import Brake, KillSwitch
 from millstream.orders.risk import RiskState
 from millstream.session.gateways import ON_SERVER
 from millstream.session.proof import JOURNAL
@@ -30,35 +30,45 @@ def kill(place: Path, why: str, reduce: bool, resume: bool, status: bool) -> int
     """
     if reduce + resume + status > 1:
         raise click.UsageError("--reduce, --resume and --status exclude each other")
-    switch = KillSwitch(_store_of(place))
+    switches = [KillSwitch(store) for store in _stores_of(place)]
     if status:
-        brake = switch.read()
-        click.echo(str(brake) if brake.state is not RiskState.ACTIVE else "active")
+        brakes = [str(brake) for brake in map(_braked, switches) if brake]
+        click.echo("; ".join(brakes) or "active")
         return 0
     if resume:
-        before = switch.release()
-        held = before.state is not RiskState.ACTIVE
-        click.echo(f"trading goes on; it was {before}" if held else "trading was not stopped")
+        brakes = [str(brake) for brake in map(_braked, switches) if brake]
+        for switch in switches:
+            switch.release()
+        held = "; ".join(brakes)
+        click.echo(f"trading goes on; it was {held}" if held else "trading was not stopped")
         return 0
     state = RiskState.REDUCING if reduce else RiskState.HALTED
-    click.echo(f"trading is {switch.set(state, getpass.getuser(), why, time_ns())}")
+    said = [switch.set(state, getpass.getuser(), why, time_ns()) for switch in switches]
+    click.echo(f"trading is {said[0]}")
     return 0
 
 
-def _store_of(place: Path) -> Path:
-    """The store whose trading is meant: whoever mistypes a path must not believe he stopped it.
+def _braked(switch: KillSwitch) -> Brake | None:
+    brake = switch.read()
+    return None if brake.state is RiskState.ACTIVE else brake
+
+
+def _stores_of(place: Path) -> list[Path]:
+    """The stores whose trading is meant: whoever mistypes a path must not believe he stopped it.
 
     A session whose orders are on MongoDB has no store's file; the switch lies where it would be.
+    Whoever runs the orders leaves an empty file there. A folder that was used with both is stopped
+    for both.
     """
-    on_server = place / ON_SERVER
-    if (place / JOURNAL).is_dir() and not (place / STORE).exists():
-        return on_server
     if place.name == ON_SERVER and place.parent.is_dir():
-        return place
-    store = store_in(place)
-    if not store.exists():
+        return [place]
+    stores = [place] if not place.is_dir() else [place / STORE, place / ON_SERVER]
+    found = [store for store in stores if store.exists()]
+    if not found and (place / JOURNAL).is_dir():
+        return [place / ON_SERVER]
+    if not found:
         raise StoreError(
             f"{place}: there is no session and no order store there; nothing was stopped, "
-            "name the session's folder"
+            "name the session's folder; where parts have a folder each, that of --part orders"
         )
-    return store
+    return found

@@ -15,6 +15,7 @@ __all__ = [
     "OPEN",
     "ORDERS",
     "ROBOTS",
+    "SAVED_ROBOTS",
     "SCHEMA",
     "TRADES",
     "Row",
@@ -57,8 +58,9 @@ ROBOTS: Final = """
 CREATE TABLE IF NOT EXISTS robots (
     number INTEGER PRIMARY KEY, name TEXT UNIQUE, robot TEXT,
     markets TEXT, parameters TEXT,  -- JSON
-    standing TEXT, who TEXT, why TEXT, saved_ns INTEGER
+    standing TEXT, who TEXT, why TEXT, saved_ns INTEGER, process TEXT
 )"""
+SAVED_ROBOTS: Final = "SELECT * FROM robots ORDER BY number"
 ORDERS: Final = "SELECT body FROM orders JOIN changes USING (revision)"
 OPEN: Final = """
 WHERE status IN ('intent', 'sent', 'working', 'partial', 'unknown') ORDER BY inserted"""
@@ -156,13 +158,13 @@ def robot_row(robot: SavedRobot) -> Row:
     return (
         robot.name, robot.robot,
         msgspec.json.encode(robot.markets).decode(), msgspec.json.encode(robot.parameters).decode(),
-        robot.standing, robot.who, robot.why, robot.saved_ns,
+        robot.standing, robot.who, robot.why, robot.saved_ns, robot.process,
     )  # fmt: skip
 
 
 def saved_robot(row: Row) -> SavedRobot:
-    """The set-up in a row of `robots`."""
-    name, robot, markets, parameters, standing, who, why, saved_ns = row
+    """The set-up in a row of `robots`; a file of before processes were kept has a column less."""
+    _, name, robot, markets, parameters, standing, who, why, saved_ns, *process = row
     return SavedRobot(
         name=name,
         robot=robot,
@@ -172,4 +174,5 @@ def saved_robot(row: Row) -> SavedRobot:
         who=who,
         why=why,
         saved_ns=saved_ns,
+        process=(process[0] if process else "") or "",
     )

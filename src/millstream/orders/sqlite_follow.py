@@ -17,13 +17,22 @@ import apsw
 from millstream.errors import StoreError
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.model.codec import batch, decode_events
-from millstream.orders.rows import OPEN, ORDERS, TRADES, Row, position_of_all
+from millstream.orders.rows import (
+    OPEN,
+    ORDERS,
+    SAVED_ROBOTS,
+    TRADES,
+    Row,
+    position_of_all,
+    saved_robot,
+)
 from millstream.orders.sqlite_file import BUSY_MS, check_ours, explained
-from millstream.orders.store import Change
+from millstream.orders.store import Change, SavedRobot
 
 __all__ = ["SqliteFollower"]
 
 _POLL_S: Final = 0.02
+_HAS_ROBOTS: Final = "SELECT count(*) FROM sqlite_schema WHERE name = 'robots'"
 _OF_ROBOT: Final = "SELECT volume FROM positions WHERE robot = ? AND exchange = ? AND symbol = ?"
 
 
@@ -92,6 +101,14 @@ class SqliteFollower:
             f"SELECT body FROM changes WHERE revision > ?{mine} ORDER BY revision LIMIT ?",
             (after, *given, limit),
         )
+
+    def saved_robots(self) -> list[SavedRobot]:
+        """Every set-up of a robot; none in a file whose owner knows of no set-ups yet."""
+        with self._reading, explained(self._path):
+            self._check_open()
+            if not self._reader.execute(_HAS_ROBOTS).get:
+                return []
+            return [saved_robot(row) for row in self._reader.execute(SAVED_ROBOTS)]
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Look again and again until `revision` is above `after`; False when the time ran out."""

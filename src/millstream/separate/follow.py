@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,7 @@ from millstream.errors import StoreError
 from millstream.model import CurrencyPair, Event, Exchange, MyOrder, MyTrade
 from millstream.model.codec import encode_events
 from millstream.orders.sqlite_follow import SqliteFollower
-from millstream.orders.store import Change, OrderRecord, watch
+from millstream.orders.store import Change, OrderRecord, SavedRobot, SavedRobots, watch
 from millstream.session.gateways import is_on_server, store_file
 
 __all__ = ["Prompted", "follow_own", "open_record", "tell_changes"]
@@ -25,10 +25,14 @@ _LOOK_S = 0.2
 _PATIENT_LOOKS = 10
 
 
+class Followed(OrderRecord, SavedRobots, Protocol):
+    """An order store as another process reads it."""
+
+
 class Prompted:
     """An `OrderRecord` whose `wait` ends as soon as somebody says that there is more."""
 
-    def __init__(self, record: OrderRecord) -> None:
+    def __init__(self, record: Followed) -> None:
         self._record = record
         self._said = 0
         self._more = threading.Condition()
@@ -63,6 +67,10 @@ class Prompted:
     def changes(self, after: int, robot: str | None = None, limit: int = 1000) -> list[Change]:
         """As of the record."""
         return self._record.changes(after, robot, limit)
+
+    def saved_robots(self) -> list[SavedRobot]:
+        """As of the record."""
+        return self._record.saved_robots()
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Wait for a hint; without one, the caller looks for himself when the time is out."""
@@ -103,16 +111,20 @@ def open_record(config: Config, directory: Path) -> Prompted:
 
 def follow_own(
     record: OrderRecord,
-    first: Iterable[Event],
+    first: Sequence[Event],
     after: int,
-    robots: frozenset[str],
+    is_ours: Callable[[str], bool],
     stop: Callable[[], bool],
-) -> Iterator[Event]:
-    """What robots hear of their orders: `first`, then each change above `after` that is theirs."""
-    yield from first
+) -> Iterator[Sequence[Event]]:
+    """What robots hear of their orders: `first` at once, then each change above `after`.
+
+    is_ours: whether a robot by that name is in this process now.
+    """
+    if first:
+        yield first
     for change in watch(record, after, None, stop):
-        if change.robot in robots:
-            yield change
+        if is_ours(change.robot):
+            yield [change]
 
 
 class Sender(Protocol):
@@ -122,10 +134,12 @@ class Sender(Protocol):
         """Hand over a batch; False when there was no room in time."""
 
 
-def tell_changes(changes: Iterable[Event], robo: Sender, stop: Callable[[], bool]) -> None:
-    """Forward changes to the robo endpoint; none is left out, however long its queue is full."""
-    for change in changes:
-        body = encode_events([change])
+def tell_changes(
+    changes: Iterable[Sequence[Event]], robo: Sender, stop: Callable[[], bool]
+) -> None:
+    """Forward changes to the robots; none is left out, however long their queue is full."""
+    for batch in changes:
+        body = encode_events(batch)
         while not robo.send(body, 1_000):
             if stop():
                 return

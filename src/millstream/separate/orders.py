@@ -15,12 +15,21 @@ from millstream.model.codec import encode_events
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
 from millstream.orders.service import orders_loop
+from millstream.orders.store import RobotRecord
 from millstream.separate.places import bus_of, processes
 from millstream.separate.taking import Pulses, TakenInbox, call_out
-from millstream.session.gateways import open_kill_switch, open_store, open_venue, risk_book
+from millstream.session.gateways import (
+    open_kill_switch,
+    open_mailbox,
+    open_store,
+    open_venue,
+    risk_book,
+)
 from millstream.session.parts import Part
 
 __all__ = ["OrdersPart"]
+
+_MAIL = "inproc://mail"  # orders that other programs put into the store
 
 
 class OrdersPart:
@@ -37,18 +46,21 @@ class OrdersPart:
         life = time_ns()
         with ExitStack() as opened:
             self.bus = opened.enter_context(Bus(load_keys(config.bus.keys)))
-            self.store = open_store(config.order_store, directory)  # first: it has one owner
-            opened.callback(self.store.close)
+            self.store = store = open_store(config.order_store, directory)  # it has one owner
+            opened.callback(store.close)
+            assert isinstance(store, RobotRecord)  # every keeper is
             oldest_ns = config.gateway.oldest_intent_s * 10**9
             pulses = Pulses(config.kill.heartbeat_s * 10**9)
             self.kill = open_kill_switch(config, directory, pulses, opened)
-            desk = OrderDesk(self.store, risk_book(config.risk))
+            desk = OrderDesk(store, risk_book(config.risk))
+            mail = self.bus.receiver(_MAIL)
             inbox = TakenInbox(
                 Inbox({
                     "events": self.bus.receiver(config.bus.market),
                     "wishes": self.bus.receiver(config.bus.wishes),
+                    "mail": mail,
                 }),
-                desk, pulses, life, oldest_ns, time_ns,
+                desk, store, pulses, life, oldest_ns, time_ns,
             )  # fmt: skip
             followers = [
                 self.bus.sender(bus_of(config, process).robo, watched=True)
@@ -60,27 +72,32 @@ class OrdersPart:
                 for follower in followers:
                     follower.offer(body)  # who is away is told at the next look at the account
 
-            venue = open_venue(config, self.store, tell, opened)
+            venue = open_venue(config, store, tell, opened)
             self._orders = Part(
                 "orders", orders_loop,
-                inbox, self.store, desk, Gateway(self.store, venue, oldest_ns),
+                inbox, store, desk, Gateway(store, venue, oldest_ns),
                 _synced_by_the_robots, time_ns, self._ending.is_set, self.kill.look,
             )  # fmt: skip
             self._calls = Part(
                 "changes", call_out,
-                self.bus.caller(config.bus.changes), self.store, inbox, life, self._ended.is_set,
+                self.bus.caller(config.bus.changes), store, inbox, pulses, life,
+                self._ended.is_set,
             )  # fmt: skip
+            self._parts = [self._orders, self._calls]
+            mailbox = open_mailbox(config, opened)
+            if mailbox is not None:
+                to_desk = self.bus.sender(mail.endpoint)
+                self._parts.append(Part("mailbox", mailbox.run, to_desk.send, self._ending.is_set))
             self._opened = opened.pop_all()
 
     def start(self) -> None:
-        """Start both threads."""
-        self._orders.start()
-        self._calls.start()
+        """Start every thread."""
+        for part in self._parts:
+            part.start()
 
     def failure(self) -> str:
         """What made a thread end before its time; "" while all is well."""
-        parts = (self._orders, self._calls)
-        return next((f"{part.name}: {part.error}" for part in parts if part.error), "")
+        return next((f"{part.name}: {part.error}" for part in self._parts if part.error), "")
 
     def status(self) -> str:
         """One line for a screen."""
@@ -94,7 +111,8 @@ class OrdersPart:
         self._ending.set()
         self._orders.finish()
         self._ended.set()
-        self._calls.finish()
+        for part in self._parts:
+            part.finish()
 
     def close(self) -> None:
         """Close the store, the venue and the bus."""

@@ -13,6 +13,7 @@ __all__ = ["bus_of", "check_apart", "config_of", "name_of", "process_of", "proce
 
 _HOLE = "{process}"
 _SHARED = ("robo", "market", "wishes", "changes")  # endpoints that two processes meet at
+_OWN = ("robo", "own", "control", "answers", "frames")  # those that robots bind
 _SHORTEST = len("ipc://")
 
 
@@ -51,7 +52,7 @@ def bus_of(config: Config, process: str) -> BusSection:
     """The endpoints of a robots process."""
     bus, name = config.bus, name_of(process)
     return msgspec.structs.replace(
-        bus, robo=bus.robo.replace(_HOLE, name), control=bus.control.replace(_HOLE, name)
+        bus, **{key: getattr(bus, key).replace(_HOLE, name) for key in _OWN}
     )
 
 
@@ -77,5 +78,5 @@ def check_apart(config: Config) -> Sequence[str]:
     if len(known) > 1 and config.api_server.enabled:
         raise ConfigError("api_server: only one robots process can serve frames; there are several")
     every = [config.bus, *(bus_of(config, process) for process in known)]
-    endpoints = {getattr(bus, key) for bus in every[1:] for key in (*_SHARED, "control")}
+    endpoints = {getattr(bus, key) for bus in every[1:] for key in {*_SHARED, *_OWN}}
     return sorted(one[_SHORTEST:] for one in endpoints if one.startswith("ipc://"))

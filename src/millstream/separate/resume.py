@@ -1,7 +1,8 @@
-"""A robots process goes on where it stopped: its journal is replayed, and then written on.
+"""Which journal a robots process goes on with: its last one, or a new one.
 
-The same robots, code and parameters: the last journal goes on in a new segment, so that it is one
-session, and replays as one. Otherwise, or after a good end, a new journal begins.
+The same configuration and code: the last journal goes on from its last checkpoint, so that it is
+one session, and replays as one. Otherwise, or after a good end, a new journal begins, with the
+robots that were saved in the order store.
 """
 
 from __future__ import annotations
@@ -9,127 +10,156 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from millstream.config import Config
-from millstream.errors import JournalError
-from millstream.journal import DamagedAt, Journal, JournalWriter, Manifest, replay
-from millstream.model import AnyEvent, MyOrder, MyTrade, Output
-from millstream.model.actions import OrderAction
-from millstream.model.codec import encode_outputs
+from millstream.journal import DamagedAt, Journal, JournalWriter, Manifest, RobotEntry
+from millstream.journal.directory import PART
+from millstream.orders.store import SavedRobot
 from millstream.robot import RobotGroup
-from millstream.robot.moment import sequence_of
+from millstream.robot.load import code_hash
+from millstream.separate.cursor import Cursor
+from millstream.separate.unsent import Left, left_above, without_orders
 from millstream.session.proof import JOURNAL
-from millstream.session.roster import describe, seat_robots
+from millstream.session.resuming import COULD_NOT_GO_ON, resume_robots
+from millstream.session.returning import entries_of
+from millstream.session.roster import changed_robots, describe, seat_robots
+from millstream.session.setups import as_kept
 
 __all__ = ["Seated", "seat"]
 
-_REMEMBERED = 65_536  # answers: more than one block of events can bring about
+_BEGAN_AT = "store_revision"  # a setting in the manifest: of the order store, when it began
 
 
 class Seated(msgspec.Struct):
     """Robots in their seats, as they were before the process ended."""
 
-    directory: Path  # of the session: its journal is in it
+    place: Path  # of the session: its journal is in it
     manifest: Manifest
     robots: RobotGroup
     journal: JournalWriter
-    revision: int | None  # of the last own change that was journaled; None: a new journal
-    unsent: list[tuple[int, bytes]]  # wishes that the orders may not have, each with its time
+    cursor: Cursor
+    left: list[Left]  # what the orders may not have
+    resumed: bool = False  # the journal goes on; else it is a new one
+
+    @property
+    def entries(self) -> list[RobotEntry]:
+        """The robots that there are now, as a manifest has them."""
+        return _entries(self.robots, self.manifest)
+
+    @property
+    def began_at(self) -> int:
+        """The order store's revision when the journal began."""
+        return int(self.manifest.settings.get(_BEGAN_AT, 0))
 
 
-def seat(config: Config, directory: Path, name: str) -> Seated:
-    """The robots of a configuration with their journal: the last one in `directory`, or a new one.
+def seat(
+    config: Config,
+    directory: Path,
+    name: str,
+    process: str,
+    saved: Sequence[SavedRobot],
+    revision: int,
+) -> Seated:
+    """The robots of a process with their journal: the last one in `directory`, or a new one.
 
-    Raises JournalError when another process writes it, or when it does not replay equal.
+    config: with the process's own robots alone. name: of its folders. saved: its own set-ups in the
+    order store, whose revision that is.
+    Raises ConfigError, and JournalError when another process writes the journal, or when it does
+    not replay equal.
     """
-    manifest = describe(config)
-    number = _last(directory, name)
+    manifest = describe(config)  # what is wrong in the configuration is said first
+    number, highest = _last(directory, name)
+    place, left = directory / f"{name}-{number}", list[Left]()
     if number:
-        place = directory / f"{name}-{number}"
-        ended, before = _how_it_ended(place / JOURNAL)
-        if not ended:
-            journal = _resumed(config, place / JOURNAL)
-            if (before.robots, before.seed) == (manifest.robots, manifest.seed):
-                return _go_on(place, before, journal)
-            journal.close("its robots were changed; another journal follows")
-    place = directory / f"{name}-{number + 1}"
-    journal = JournalWriter(
-        place / JOURNAL, manifest, config.journal.segment_mib * 2**20, config.journal.compress
-    )
-    return Seated(place, manifest, seat_robots(manifest), journal, None, [])
+        closed, before = _how_it_ended(place / JOURNAL)
+        found = None if closed else _gone_on(config, place, before, manifest, process)
+        if found is not None:
+            return found
+        reached = Cursor(place).reached
+        left = without_orders(left_above(place / JOURNAL, reached, process, before.robots))
+    place = directory / f"{name}-{highest + 1}"
+    kept = as_kept(saved, [setup for one in left for setup in one.setups])
+    manifest = describe(config, entries_of(kept))
+    settings = manifest.settings | {_BEGAN_AT: revision}
+    manifest = msgspec.structs.replace(manifest, settings=settings)
+    journal = JournalWriter(place / JOURNAL, manifest, *_limits(config))
+    return Seated(place, manifest, seat_robots(manifest), journal, Cursor(place), left)
 
 
-def _last(directory: Path, name: str) -> int:
-    tails = (found.name.removeprefix(f"{name}-") for found in directory.glob(f"{name}-*"))
-    return max((int(tail) for tail in tails if tail.isdecimal()), default=0)
+def _gone_on(
+    config: Config, place: Path, before: Manifest, configured: Manifest, process: str
+) -> Seated | None:
+    """A journal that was not closed goes on; None, and closed, where its robots are others now."""
+    if not _is_same(before, configured):
+        journal = JournalWriter.resume(place / JOURNAL, *_limits(config))
+        journal.close("the robots were changed; another journal follows")
+        return None
+    found = resume_robots(place / JOURNAL, *_limits(config))
+    robots, journal = found.robots, found.journal
+    entries = _entries(robots, found.manifest)
+    for entry, one in zip(entries, robots.seats, strict=True):
+        if code_hash(type(one.robot), one.robot.parameters) != entry.code_hash:
+            journal.close(f"the code of {entry.name} was changed; another journal follows")
+            return None
+    cursor = Cursor(place)
+    cursor.clamp(journal.next_sequence - 1)
+    known = [*found.manifest.robots, *entries]
+    left = left_above(place / JOURNAL, cursor.reached, process, known)
+    return Seated(place, found.manifest, robots, journal, cursor, left, resumed=True)
+
+
+def _entries(robots: RobotGroup, manifest: Manifest) -> list[RobotEntry]:
+    began = {entry.name: entry for entry in manifest.robots}
+    return [
+        msgspec.json.decode(one.entry, type=RobotEntry) if one.entry else began[one.robot.name]
+        for one in robots.seats
+    ]
+
+
+def _is_same(before: Manifest, configured: Manifest) -> bool:
+    """Whether a session is configured as it was, and its robots' code is what it was.
+
+    The robots themselves may be others: saved, added, tuned, removed.
+    """
+    if _configured(before) != _configured(configured):
+        return False
+    return not changed_robots(before)
+
+
+def _configured(manifest: Manifest) -> Any:
+    """What a journal is of: other robots, another seed or another order store need another one."""
+    kept = [manifest.seed, *(manifest.config.get(key) for key in ("robots", "order_store"))]
+    return msgspec.json.decode(msgspec.json.encode(kept))
+
+
+def _last(directory: Path, name: str) -> tuple[int, int]:
+    """The numbers of the last journal and of the last folder; 0: there is none.
+
+    They differ where a crash came before a journal's first bytes.
+    """
+    last = highest = 0
+    for place in directory.glob(f"{name}-*"):
+        tail = place.name.removeprefix(f"{name}-")
+        if tail.isdecimal():
+            highest = max(highest, int(tail))
+            if any(not file.name.endswith(PART) for file in (place / JOURNAL).glob("*")):
+                last = max(last, int(tail))
+    return last, highest
 
 
 def _how_it_ended(place: Path) -> tuple[bool, Manifest]:
-    """Whether a journal ended in good order, and what it is of."""
+    """Whether a session ended in good order, and what it is of."""
     journal = Journal.open(place)
     try:
         deque(journal.tail(), maxlen=0)
     except DamagedAt as damage:
         if not damage.in_last_block:
             raise
-    return journal.closed, journal.manifest
+    return journal.closed and journal.close_reason != COULD_NOT_GO_ON, journal.manifest
 
 
-def _resumed(config: Config, place: Path) -> JournalWriter:
-    return JournalWriter.resume(place, config.journal.segment_mib * 2**20, config.journal.compress)
-
-
-def _go_on(place: Path, manifest: Manifest, writer: JournalWriter) -> Seated:
-    """Replay what there is; answers that were not recorded any more are recorded now."""
-    memory = _Memory(seat_robots(manifest), manifest.run_id)
-    report = replay(Journal.open(place / JOURNAL), memory)
-    if not report.equal:
-        raise JournalError(
-            f"the robots cannot go on with {place / JOURNAL}: it does not replay equal "
-            f"({report.first_difference}); move {place} away to begin anew"
-        )
-    writer.append_outputs(memory.last(report.unverified))
-    return Seated(place, manifest, memory.robots, writer, memory.revision, memory.unsent())
-
-
-class _Memory:
-    """Robots in a replay, and what else their loop would know by now."""
-
-    def __init__(self, robots: RobotGroup, run_id: str) -> None:
-        self.robots = robots
-        self._run_id = run_id
-        self.revision = 0
-        self._answers: deque[Output] = deque(maxlen=_REMEMBERED)
-        self._wishes: deque[tuple[int, Output]] = deque(maxlen=_REMEMBERED)
-        self._stored = 0  # the cause of the newest order that came back from the store
-
-    def handle(self, sequence: int, event: AnyEvent) -> Sequence[Output]:
-        """As the robots; see `RobotGroup.handle`."""
-        if isinstance(event, MyOrder | MyTrade) and event.revision:
-            self.revision = max(self.revision, event.revision)
-            if event.order_id.startswith(self._run_id):
-                self._stored = max(self._stored, sequence_of(event.order_id))
-        answers = self.robots.handle(sequence, event)
-        if answers:
-            self._answers += answers
-            self._wishes += [
-                (event.received_ns, one) for one in answers if isinstance(one.body, OrderAction)
-            ]
-        return answers
-
-    def last(self, count: int) -> list[Output]:
-        """The last answers."""
-        return list(self._answers)[len(self._answers) - count :]
-
-    def unsent(self) -> list[tuple[int, bytes]]:
-        """Wishes newer than any that the orders are known to have, one by one, with their times.
-
-        Those that they have all the same are known there by their ids.
-        """
-        return [
-            (wished_ns, encode_outputs([output]))
-            for wished_ns, output in self._wishes
-            if output.cause > self._stored
-        ]
+def _limits(config: Config) -> tuple[int, bool]:
+    return config.journal.segment_mib * 2**20, config.journal.compress

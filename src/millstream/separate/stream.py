@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import time_ns
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from millstream.app import make_stream
 from millstream.bus import Bus, EventPublisher, load_keys
 from millstream.config import Config
+from millstream.errors import BadMessage, MillstreamError
+from millstream.exchange.live import VenueStream
 from millstream.model import Channel, Exchange, Gap
 from millstream.model.codec import encode_events
+from millstream.robot import Market
+from millstream.separate.letters import read_heard
 from millstream.separate.places import bus_of, name_of, processes
-from millstream.session.parts import DataPart
+from millstream.session.carrier import Carrier
+from millstream.session.parts import DataPart, Part
 
-__all__ = ["AwayFollower", "StreamPart"]
+__all__ = ["AwayFollower", "StreamPart", "follow_markets"]
 
 _log = logging.getLogger(__name__)
+_WAIT_MS = 200
+
+Carry: TypeAlias = Callable[[Sequence[Market]], Callable[[], None]]
 
 
 class Sender(Protocol):
@@ -42,7 +51,7 @@ class AwayFollower:
         self,
         name: str,
         sender: Sender,
-        exchanges: Sequence[Exchange],
+        exchanges: Callable[[], Sequence[Exchange]],
         clock_ns: Callable[[], int],
     ) -> None:
         self.name = name
@@ -74,8 +83,46 @@ class AwayFollower:
         now_ns = self._clock_ns()
         return [
             Gap(now_ns, exchange, Channel.TRADE, None, "", "", 0, reason)
-            for exchange in self._exchanges
+            for exchange in self._exchanges()
         ]
+
+
+class Hints(Protocol):
+    """Where the orders call out what robots watch: `bus.Receiver`, a listener."""
+
+    def receive(self, timeout_ms: int) -> bytes | None:
+        """The latest hint, or None when none came in time."""
+
+
+def follow_markets(hints: Hints, carry: Carry, stop: Callable[[], bool]) -> None:
+    """Carry what robots watch, as soon as one does, until `stop()`.
+
+    carry: makes the streams that markets still need; see `session.carrier.Carrier`. A market that
+    cannot be carried is logged once; the others are.
+    """
+    known: set[str] = set()
+    while not stop():
+        body = hints.receive(_WAIT_MS)
+        try:
+            markets = read_heard(body).markets if body is not None else ()
+        except BadMessage as error:
+            _log.error("a hint that cannot be read was left out: %s", error)
+            continue
+        new = [market for market in markets if market not in known]
+        known.update(new)
+        _carry(new, carry)
+
+
+def _carry(markets: Sequence[str], carry: Carry) -> None:
+    """All of them together; where one cannot be, each by itself."""
+    try:
+        carry([Market.parse(market) for market in markets])()
+    except MillstreamError as error:
+        if len(markets) == 1:
+            _log.error("%s is watched, and cannot be carried: %s", markets[0], error)
+            return
+        for market in markets:
+            _carry([market], carry)
 
 
 class StreamPart:
@@ -88,25 +135,32 @@ class StreamPart:
         self.directory = directory
         self.streams = [make_stream(section) for section in config.streams]
         self.bus = Bus(load_keys(config.bus.keys))
-        exchanges = sorted({Exchange.parse(section.exchange) for section in config.streams})
         ends = {name_of(one): bus_of(config, one).robo for one in processes(config)}
         ends["orders"] = config.bus.market
         self._followers = [
-            AwayFollower(name, self.bus.sender(endpoint, watched=True), exchanges, time_ns)
+            AwayFollower(name, self.bus.sender(endpoint, watched=True), self._exchanges, time_ns)
             for name, endpoint in ends.items()
         ]
-        publisher = EventPublisher(self._followers, time_ns)
+        self._publisher = EventPublisher(self._followers, time_ns)
         for stream in self.streams:
-            stream.bind_observer(publisher)
-        self._data = DataPart(self.streams, [publisher])
+            stream.bind_observer(self._publisher)
+        self._data = DataPart(self.streams, [self._publisher])
+        self._ending = threading.Event()
+        carrier = Carrier(config.streams, make_stream, self._carry)
+        self._markets = Part(
+            "markets", follow_markets,
+            self.bus.listener(config.bus.changes), carrier.carry, self._ending.is_set,
+        )  # fmt: skip
 
     def start(self) -> None:
-        """Start the thread of all sockets."""
+        """Start the thread of all sockets, and the one that hears what robots watch."""
         self._data.start()
+        self._markets.start()
 
     def failure(self) -> str:
-        """What made it end before its time; "" while all is well."""
-        return f"data: {self._data.error}" if self._data.error else ""
+        """What made a thread end before its time; "" while all is well."""
+        parts = (self._data, self._markets)
+        return next((f"{part.name}: {part.error}" for part in parts if part.error), "")
 
     def status(self) -> str:
         """One line for a screen."""
@@ -117,8 +171,19 @@ class StreamPart:
 
     def stop(self, reason: str) -> None:
         """End in good order."""
+        self._ending.set()
+        self._markets.finish()
         self._data.finish()
 
     def close(self) -> None:
         """Close the bus."""
         self.bus.close()
+
+    def _carry(self, stream: VenueStream) -> None:
+        """A stream for markets that nobody carried until now. From the thread of the markets."""
+        stream.bind_observer(self._publisher)
+        self.streams = [*self.streams, stream]
+        self._data.add(stream)
+
+    def _exchanges(self) -> Sequence[Exchange]:
+        return sorted({stream.exchange for stream in self.streams})

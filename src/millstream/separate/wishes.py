@@ -2,7 +2,8 @@
 
 A wish that was sent may be lost with the process that it was sent to. So each is kept until the
 orders say that they have stored it, and all that are kept are sent again, in their order, to the
-next life of the orders process. An order that comes twice is known by its id there.
+next life of the orders process. An order that comes twice is known by its id there. The set-ups of
+robots that commands changed go the same way.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from millstream.errors import BadMessage
-from millstream.separate.letters import Heard, Letter, read_heard, write
+from millstream.model.codec import decode_outputs
+from millstream.separate.letters import Heard, Letter, read_heard, read_setup, write
+from millstream.session.setups import SetUp
 
-__all__ = ["WishPost"]
+__all__ = ["Unsent", "WishPost"]
 
 _log = logging.getLogger(__name__)
 _WAIT_MS: Final = 100
@@ -27,10 +30,10 @@ _LAST_PATIENCE_NS: Final = 5_000_000_000
 
 
 class Inbox(Protocol):
-    """Where wishes and hints come in: `bus.Inbox`."""
+    """Where wishes, set-ups and hints come in: `bus.Inbox`."""
 
     def receive(self, timeout_ms: int) -> list[tuple[str, bytes]]:
-        """What came under which name: "wishes" or "heard"."""
+        """What came under which name: "wishes", "setups" or "heard"."""
 
 
 class Sender(Protocol):
@@ -40,12 +43,42 @@ class Sender(Protocol):
         """Take a message, or say no when full."""
 
 
+class Robots(Protocol):
+    """What the post asks of the robots that it serves."""
+
+    def alive(self, now_ns: int) -> bool:
+        """Whether they turn."""
+
+    def turned(self) -> int:
+        """The last event whose wishes have all been handed over to the post."""
+
+    def markets(self) -> tuple[str, ...]:
+        """What they watch: "binance@btc/usdt"."""
+
+
+class Unsent(NamedTuple):
+    """What an earlier life of the process may not have sent."""
+
+    cause: int  # the event that brought it about
+    wished_ns: int
+    wishes: bytes  # a batch of outputs; b"" beside a set-up
+    setup: SetUp | None = None
+
+
+class _Kept(NamedTuple):
+    letter: Letter
+    cause: int  # 0: of a set-up, which `idle` answers for
+
+
 class WishPost:
     """Takes the robots' wishes to the orders. Belongs to one thread; `state` may be read by any.
 
     journal_sync: returns when the journal is on disk up to the wishes that came in.
-    alive: whether the robots turn. prompt: told the store's revision.
-    unsent: wishes of an earlier life that the orders may not have, each with its time.
+    prompt: told the store's revision.
+    unsent: of an earlier life, in the order of their causes.
+    stored: told of each set-up that the orders have. remember: told the last event whose wishes and
+        set-ups the orders have all taken, as often as that changes; asked only while `idle`.
+    idle: whether no set-up is on its way to the post.
     """
 
     def __init__(
@@ -54,23 +87,28 @@ class WishPost:
         orders: Sender,
         journal_sync: Callable[[], None],
         clock_ns: Callable[[], int],
-        alive: Callable[[int], bool],
+        robots: Robots,
         prompt: Callable[[int], None],
-        unsent: Iterable[tuple[int, bytes]] = (),
+        unsent: Iterable[Unsent] = (),
+        stored: Callable[[], None] = lambda: None,
+        remember: Callable[[int], None] = lambda _: None,
+        idle: Callable[[], bool] = lambda: True,
     ) -> None:
         self._process, self._orders = process, orders
         self._journal_sync, self._clock_ns = journal_sync, clock_ns
-        self._alive, self._prompt = alive, prompt
+        self._robots, self._prompt = robots, prompt
+        self._stored, self._remember, self._idle = stored, remember, idle
         self._began_ns = clock_ns()
         self._number = 0
-        self._kept: deque[Letter] = deque()  # not known to be stored
+        self._kept: deque[_Kept] = deque()  # not known to be stored
         self._sent = 0  # how many of them have been sent to this life of the orders
+        self._reached = 0  # the last event whose wishes have all been taken
         self._life = 0  # of the orders; 0: never heard of
         self._heard_ns = 0
         self._pulsed_ns = 0
         self.state = ""  # what is amiss; "" while the orders are there
-        for wished_ns, wishes in unsent:
-            self._keep(wished_ns, wishes)
+        for one in unsent:
+            self._keep(one.wished_ns, one.wishes, one.cause, one.setup)
 
     def run(self, inbox: Inbox, stop: Callable[[], bool]) -> None:
         """Take and send until `stop()`; then until the orders have everything, for 5 s at most."""
@@ -81,25 +119,49 @@ class WishPost:
                 stopping_ns = stopping_ns or now_ns
                 if not self._kept or now_ns - stopping_ns > _LAST_PATIENCE_NS:
                     break
+            turned, nothing_new = self._robots.turned(), True
             for name, body in inbox.receive(_WAIT_MS if not stopping_ns else 5):
                 if name == "heard":
                     self._hear(body)
                 else:
-                    self._keep(self._clock_ns(), body)
+                    nothing_new = False
+                    self._take(name, body)
             self._send()
+            if nothing_new and not self._kept:  # every wish up to `turned` had come before
+                self._reached = max(self._reached, turned)
+            if self._idle():
+                self._remember(self._reached)
             self._look_around()
         if self._kept:
-            _log.warning("%d batches of wishes were not taken by the orders", len(self._kept))
+            _log.warning("%d letters were not taken by the orders", len(self._kept))
         self._orders.offer(write(self._letter(0, self._clock_ns(), b"", goodbye=True)))
 
-    def _keep(self, wished_ns: int, wishes: bytes) -> None:
+    def _take(self, name: str, body: bytes) -> None:
+        if name == "setups":
+            self._keep(self._clock_ns(), b"", 0, read_setup(body))
+            self._pulsed_ns = 0  # its markets are said at once
+        else:
+            self._keep(self._clock_ns(), body, decode_outputs(body)[-1].cause)
+
+    def _keep(self, wished_ns: int, wishes: bytes, cause: int, setup: SetUp | None = None) -> None:
         self._number += 1
-        self._kept.append(self._letter(self._number, wished_ns, wishes))
+        letter = self._letter(self._number, wished_ns, wishes, setup=setup)
+        self._kept.append(_Kept(letter, cause))
 
     def _letter(
-        self, number: int, wished_ns: int, wishes: bytes, *, goodbye: bool = False
+        self,
+        number: int,
+        wished_ns: int,
+        wishes: bytes,
+        *,
+        goodbye: bool = False,
+        setup: SetUp | None = None,
+        markets: tuple[str, ...] = (),
     ) -> Letter:
-        return Letter(self._process, self._began_ns, self._life, number, wished_ns, wishes, goodbye)
+        return Letter(
+            self._process, self._began_ns, self._life, number, wished_ns, wishes,
+            goodbye, setup, markets,
+        )  # fmt: skip
 
     def _hear(self, body: bytes) -> None:
         try:
@@ -119,29 +181,34 @@ class WishPost:
         began_ns, number = heard.taken.get(self._process, (0, 0))
         if began_ns != self._began_ns:
             return
-        while self._kept and self._kept[0].number <= number and self._sent:
-            self._kept.popleft()
+        while self._kept and self._kept[0].letter.number <= number and self._sent:
+            taken = self._kept.popleft()
             self._sent -= 1
+            if not self._kept or self._kept[0].cause != taken.cause:
+                self._reached = max(self._reached, taken.cause)
+            if taken.letter.setup is not None and not taken.cause:
+                self._stored()
 
     def _send(self) -> None:
         if not self._life or self._sent == len(self._kept):
             return
         self._journal_sync()  # durable before visible
         while self._sent < len(self._kept):
-            letter = msgspec.structs.replace(self._kept[self._sent], life=self._life)
+            letter = msgspec.structs.replace(self._kept[self._sent].letter, life=self._life)
             if not self._orders.offer(write(letter)):
                 return
             self._sent += 1
 
     def _look_around(self) -> None:
         now_ns = self._clock_ns()
-        if now_ns - self._pulsed_ns >= _PULSE_NS and self._life and self._alive(now_ns):
+        if now_ns - self._pulsed_ns >= _PULSE_NS and self._life and self._robots.alive(now_ns):
             self._pulsed_ns = now_ns
-            self._orders.offer(write(self._letter(0, now_ns, b"")))
+            markets = self._robots.markets()
+            self._orders.offer(write(self._letter(0, now_ns, b"", markets=markets)))
         if now_ns - max(self._heard_ns, self._began_ns) < _SILENT_NS:
             state = ""
         else:
-            state = f"waiting for the orders; {len(self._kept)} batches of wishes kept"
+            state = f"waiting for the orders; {len(self._kept)} letters kept"
         if bool(state) != bool(self.state):
             _log.warning("%s: %s", self._process, state or "the orders are there")
         self.state = state

@@ -18,15 +18,15 @@ from millstream.bus import Inbox, Receiver
 from millstream.errors import BadMessage, ConfigError, MillstreamError
 from millstream.model import Control, ControlAnswer, Output
 from millstream.model.codec import decode_events, decode_outputs, encode_events, encode_outputs
-from millstream.orders.store import RobotRecord, SavedRobot
+from millstream.orders.store import RobotRecord
 from millstream.robot import Market
 from millstream.session.roster import with_code
+from millstream.session.setups import SetUps
 
 __all__ = ["ControlDesk", "Door", "Start"]
 
 log = logging.getLogger(__name__)
 _WAIT_MS = 20
-_KEPT = ("add", "save")  # after these a set-up is kept; after "remove" it is no longer
 
 
 class Sender(Protocol):
@@ -60,6 +60,9 @@ class ControlDesk:
         the first of them.
     carry: makes the streams that some markets still need; raises MillstreamError.
     record: where set-ups of robots are kept; None: nowhere.
+    refuse: raises MillstreamError when a robot by a name cannot be added here; None: never.
+    process: the robots process that its robots are in.
+    note: told of every answer, by whatever door its command came; returns at once.
     """
 
     def __init__(
@@ -70,18 +73,28 @@ class ControlDesk:
         robo: Sender,
         record: RobotRecord | None,
         carry: Callable[[Sequence[Market]], Start],
+        refuse: Callable[[str], None] | None = None,
+        process: str = "",
+        note: Callable[[Control, ControlAnswer], object] | None = None,
     ) -> None:
         self._inbox = Inbox({"commands": commands, "answers": answers})
         self._doors = tuple(doors)
         self._robo = robo
         self._record = record
         self._carry = carry
+        self._note = note
         self._asked: dict[str, tuple[Control, Start | None, Door]] = {}
-        self._setups: dict[str, tuple[str, tuple[str, ...]]] = {}  # class and markets, by robot
+        self._refuse_name = refuse
+        self._setups = SetUps(process)
 
     def know(self, robot: str, class_path: str, markets: Sequence[str]) -> None:
         """A robot that is there from the start, so that it can be saved."""
-        self._setups[robot] = class_path, tuple(markets)
+        self._setups.know(robot, class_path, markets)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every command that robots were given is answered, and what it changed is kept."""
+        return not self._asked
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Forward and answer until `stop()`."""
@@ -130,6 +143,8 @@ class ControlDesk:
         start: Start | None = None
         try:
             if control.command == "add":
+                if self._refuse_name is not None:
+                    self._refuse_name(control.robot)
                 control = with_code(control)
                 start = self._carry([Market.parse(market) for market in control.markets])
             if control.command in ("add", "remove", "save") and self._record is None:
@@ -150,37 +165,31 @@ class ControlDesk:
             answer = output.body
             if not isinstance(answer, ControlAnswer) or answer.request not in self._asked:
                 continue
-            control, start, door = self._asked.pop(answer.request)
+            control, start, door = self._asked[answer.request]
             if answer.accepted:
                 try:
-                    self._keep(control, answer)
                     if start is not None:
                         start()
+                    self._keep(control, answer)
                 except MillstreamError as error:
                     reason = f"{answer.reason}; but {error}"
                     answer = msgspec.structs.replace(answer, reason=reason)
+            del self._asked[answer.request]  # only now: see `idle`
             self._say(door, control, answer)
 
     def _keep(self, control: Control, answer: ControlAnswer) -> None:
         """What was accepted is in the order store before the asker hears of it."""
-        if self._record is None:
+        setup = self._setups.after(control, answer)
+        if self._record is None or setup is None:
             return
-        if control.command == "add":
-            self._setups[control.robot] = control.robot_type, control.markets
-        if control.command == "remove":
-            self._record.remove_robot(control.robot)
-            self._setups.pop(control.robot, None)
-        elif control.command in _KEPT and control.robot in self._setups:
-            class_path, markets = self._setups[control.robot]
-            self._record.save_robot(
-                SavedRobot(
-                    name=control.robot, robot=class_path, markets=markets,
-                    parameters=answer.parameters or {}, standing=answer.standing,
-                    who=control.who, why=control.why, saved_ns=control.received_ns,
-                )
-            )  # fmt: skip
+        if setup.saved is None:
+            self._record.remove_robot(setup.name)
+        else:
+            self._record.save_robot(setup.saved)
 
     def _say(self, door: Door, control: Control, answer: ControlAnswer) -> None:
         log.info("%s of %s by %s: %s", control.command, control.robot, control.who, answer.reason)
         body = encode_outputs([Output(0, control.robot, answer)])
         door.answer(control.request, body)
+        if self._note is not None:
+            self._note(control, answer)

@@ -227,7 +227,10 @@ def open_kill_switch(
     """The kill switch beside the order store; listens by HTTP if a port is configured."""
     section = config.kill
     files = [directory / section.file] if section.file else []
-    switch = KillSwitch(store_file(config.order_store, directory), files, heartbeat)
+    store = store_file(config.order_store, directory)
+    if is_on_server(config.order_store):
+        store.touch()  # `millstream kill` knows by it whose folder this is
+    switch = KillSwitch(store, files, heartbeat)
     if section.port:
         opened.callback(KillServer(switch, section.port, section.token).close)
     return switch

@@ -25,7 +25,9 @@ from millstream.session.roster import (
     seat_robots,
 )
 
-__all__ = ["Resumed", "check_same", "resume_robots"]
+__all__ = ["COULD_NOT_GO_ON", "Resumed", "check_same", "resume_robots"]
+
+COULD_NOT_GO_ON = "it could not go on"  # closes a journal without ending its session
 
 _REMEMBERED = 65_536  # wishes: more than can be on their way
 
@@ -63,7 +65,7 @@ def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
         wishes = [*tail.wishes, *_orders(tail.waiting)]
         return Resumed(journal.manifest, tail.robots, writer, wishes, tail.replayed)
     except BaseException:
-        writer.close("it could not go on")
+        writer.close(COULD_NOT_GO_ON)
         raise
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from millstream.errors import JournalError
 from millstream.journal import RobotEntry
-from millstream.orders.store import OrderStore, RobotRecord
+from millstream.orders.store import OrderStore, SavedRobot, SavedRobots
 from millstream.session.roster import saved_entry
 
-__all__ = ["refuse_used", "returning"]
+__all__ = ["entries_of", "refuse_used", "returning"]
 
 log = logging.getLogger(__name__)
 
 
 def returning(store: OrderStore) -> list[RobotEntry]:
     """The set-ups in an order store, as a manifest has them. Raises ConfigError."""
-    if not isinstance(store, RobotRecord):
-        return []
+    return entries_of(store.saved_robots()) if isinstance(store, SavedRobots) else []
+
+
+def entries_of(saved: Iterable[SavedRobot]) -> list[RobotEntry]:
+    """Set-ups as a manifest has them. Raises ConfigError."""
     found = []
-    for one in store.saved_robots():
+    for one in saved:
         log.info("robot %s returns as %s saved it", one.name, one.who or "somebody")
         found.append(saved_entry(one.name, one.robot, one.markets, one.parameters, one.standing))
     return found
