@@ -48,7 +48,7 @@ from millstream.session.gateways import (
 )
 from millstream.session.in_step import StepPublisher, Traffic
 from millstream.session.learned import LearnedPublisher
-from millstream.session.parts import PATIENCE_S, DataPart, FramesPart, Part
+from millstream.session.parts import PATIENCE_S, DataPart, FramesPart, Part, short_turns
 from millstream.session.proof import JOURNAL
 from millstream.session.resuming import Resumed, check_same, resume_robots
 from millstream.session.returning import refuse_used, returning
@@ -87,12 +87,13 @@ class Session:
         self._mailbox: Part | None = None
         self._reason = "the session did not start"
         with ExitStack() as opened:
+            opened.enter_context(short_turns())
             self.bus = opened.enter_context(Bus(load_keys(config.bus.keys)))
             place = directory / JOURNAL
             limits = config.journal.segment_mib * 2**20, config.journal.compress
             if not resume or not place.exists():
                 refuse_used(place)
-            self.store = open_store(config.order_store, directory)
+            self.store = open_store(config.order_store, directory, config.order_changes_days)
             opened.callback(self.store.close)
             if resume and place.exists():
                 check_same(Journal.open(place).manifest, configured)
@@ -196,7 +197,7 @@ class Session:
             control, [door] if box is None else [door, box], answers,
             traffic.to_robots(self.bus.sender(own.endpoint)),
             self.store if isinstance(self.store, RobotRecord) else None, carrier.carry,
-            **({} if box is None else {"note": box.note}),
+            note=None if box is None else box.note,
         )  # fmt: skip
         for entry in self.manifest.robots:
             desk.know(entry.name, entry.class_path, entry.markets)

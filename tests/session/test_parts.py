@@ -1,0 +1,17 @@
+"""The threads of a session."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.test_app import config, exchange  # noqa: F401
+
+from millstream.app import Session
+
+
+def test_a_session_lets_no_robot_keep_the_interpreter_from_the_orders_for_long(exchange, tmp_path):  # noqa: F811
+    before = sys.getswitchinterval()
+    session = Session(config(exchange), tmp_path / "out")
+    assert sys.getswitchinterval() <= 0.001
+    session.close()
+    assert sys.getswitchinterval() == before
