@@ -1,12 +1,15 @@
 """One contract, every keeper: the set-ups of robots lie beside the orders."""
 
+import apsw
 import pytest
 from tests.orders.sample import order
 
 from millstream.errors import StoreError
 from millstream.orders import MemoryStore
+from millstream.orders.mongo.follow import MongoFollower
 from millstream.orders.mongo.store import MongoStore
 from millstream.orders.sqlite import SqliteStore
+from millstream.orders.sqlite_follow import SqliteFollower
 from millstream.orders.store import SavedRobot
 
 
@@ -76,4 +79,34 @@ def test_set_ups_on_mongodb_outlive_the_process(mongo_url):
     kept.close()
     kept = MongoStore(mongo_url)
     assert kept.saved_robots() == [robot("one")]
+    kept.close()
+
+
+def test_followers_read_set_ups_while_their_owner_writes_them(tmp_path, mongo_url):
+    for kept, follow in (
+        (SqliteStore(tmp_path / "orders.db"), lambda: SqliteFollower(tmp_path / "orders.db")),
+        (MongoStore(mongo_url), lambda: MongoFollower(mongo_url)),
+    ):
+        follower = follow()
+        assert follower.saved_robots() == []
+        kept.save_robot(robot("one", process="alice"))
+        assert follower.saved_robots() == [robot("one", process="alice")]
+        follower.close()
+        kept.close()
+
+
+def test_a_file_of_before_processes_were_kept_is_read_and_gets_them(tmp_path):
+    path = tmp_path / "orders.db"
+    kept = SqliteStore(path)
+    kept.save_robot(robot("old"))
+    kept.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("ALTER TABLE robots DROP COLUMN process")
+    connection.close()
+    follower = SqliteFollower(path)
+    assert follower.saved_robots() == [robot("old")]
+    follower.close()
+    kept = SqliteStore(path)
+    kept.save_robot(robot("new", process="alice"))
+    assert kept.saved_robots() == [robot("old"), robot("new", process="alice")]
     kept.close()

@@ -23,6 +23,7 @@ from millstream.orders.rows import (
     OPEN,
     ORDERS,
     ROBOTS,
+    SAVED_ROBOTS,
     SCHEMA,
     TRADES,
     Row,
@@ -58,13 +59,12 @@ _POSITION: Final = "SELECT volume FROM positions WHERE robot = ? AND exchange = 
 _HAS_FILL: Final = """
 SELECT 1 FROM trades WHERE exchange = ? AND symbol = ? AND trade_id = ? AND side = ?"""
 _SAVE_ROBOT: Final = """
-INSERT INTO robots (name, robot, markets, parameters, standing, who, why, saved_ns)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+INSERT INTO robots (name, robot, markets, parameters, standing, who, why, saved_ns, process)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
     robot = excluded.robot, markets = excluded.markets, parameters = excluded.parameters,
     standing = excluded.standing, who = excluded.who, why = excluded.why,
-    saved_ns = excluded.saved_ns"""
-_SAVED_ROBOTS: Final = """
-SELECT name, robot, markets, parameters, standing, who, why, saved_ns FROM robots ORDER BY number"""
+    saved_ns = excluded.saved_ns, process = excluded.process"""
+_HAS_PROCESS: Final = "SELECT count(*) FROM pragma_table_info('robots') WHERE name = 'process'"
 _GET: Final = f"{ORDERS} WHERE orders.order_id = ?"
 
 _C = TypeVar("_C", MyOrder, Change)
@@ -103,6 +103,8 @@ class SqliteStore:
         """
         with explained(self._path):
             self._writer.execute(ROBOTS)  # files of before it are as good without
+            if not self._writer.execute(_HAS_PROCESS).get:
+                self._writer.execute("ALTER TABLE robots ADD COLUMN process TEXT")
             latest = self._writer.execute("SELECT max(revision) FROM changes").get
             self._revision = cast("int", latest or 0)
             robots = self._writer.execute("SELECT robot, max(revision) FROM orders GROUP BY robot")
@@ -229,7 +231,7 @@ class SqliteStore:
         """Every set-up, in the order in which their names were first saved."""
         with self._writing, explained(self._path):
             self._check_usable()
-            return [saved_robot(row) for row in self._writer.execute(_SAVED_ROBOTS)]
+            return [saved_robot(row) for row in self._writer.execute(SAVED_ROBOTS)]
 
     def close(self) -> None:
         """Copy the log into the file and let go of it; whoever waits is woken."""
