@@ -96,6 +96,10 @@ class Fleet:
     def said(self, name):
         return (self.place / f"{name}.said").read_text()
 
+    def log(self, name):
+        file = self.out / f"{name}.log"
+        return file.read_text() if file.exists() else ""
+
     def tell(self, command, name="", parameters=None, *, process=None, why="", **more):
         """A command by the door, as `millstream control` sends it; its answer."""
         request = f"r{time.monotonic_ns()}"

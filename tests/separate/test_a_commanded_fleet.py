@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 from tests import mongod
 from tests.separate.running import ETH, QUOTER, Fleet, configuration, robot, until
-from tests.venue import trading_venue
+from tests.venue import simulated_exchange, trading_venue
 
+from millstream.bus.door_zmq import ask
+from millstream.cli import run
+from millstream.errors import ConfigError, JournalError
+from millstream.journal import Journal
+from millstream.robot.group import CHECKPOINT_EVERY_EVENTS
+from millstream.robot.moment import sequence_of
 from millstream.session.proof import replay_session
 
 
@@ -94,3 +103,105 @@ def test_a_robot_is_added_tuned_paused_saved_and_returns_whatever_is_killed(
     for folder in ("robots-1", "robots-2"):
         proof = replay_session(fleet.out / folder)
         assert proof.equal, proof.first_difference
+
+
+def test_wishes_from_before_a_checkpoint_arrive_after_a_restart_from_it(fleets, tmp_path):
+    config = configuration("", robot("quoter"), gateway={"oldest_intent_s": 600})
+    with simulated_exchange("--market-seconds", 3_600, "--speed", 400) as exchange:
+        config["streams"][0]["api_host"] = exchange["ws"]
+        fleet = fleets(config)
+        fleet.start("orders")
+        until(lambda: fleet.store(lambda record: True), "no order store")
+        fleet.kill("orders")
+        fleet.start("robots", "stream")
+        until(lambda: events_in(fleet, "robots-1") > 2 * CHECKPOINT_EVERY_EVENTS, "no events")
+        fleet.kill("robots")
+        fleet.start("robots")
+        until(lambda: "goes on after event" in fleet.log("robots"), "it does not go on")
+        (replayed,) = re.findall(r"event (\d+): (\d+) replayed", fleet.log("robots"))
+        assert int(replayed[1]) < CHECKPOINT_EVERY_EVENTS + 256 < int(replayed[0])
+        fleet.start("orders")
+        orders = until(lambda: fleet.orders("quoter"), "its first wish never came")
+        fleet.stop("robots", "orders", "stream")
+    assert sequence_of(orders[0].order_id) < CHECKPOINT_EVERY_EVENTS
+    proof = replay_session(fleet.out / "robots-1")
+    assert proof.equal, proof.first_difference
+
+
+def events_in(fleet, folder):
+    with suppress(JournalError):
+        journal = Journal.open(fleet.out / folder / "journal")
+        deque(journal.blocks(), maxlen=0)
+        return journal.last_sequence
+    return 0
+
+
+def test_in_several_processes_each_robot_has_one_home_and_wrong_input_is_one_sentence(
+    fleets, exchange, capsys
+):
+    fleet = fleets(configuration(exchange, robot("a1", "alice"), robot("b1", "bob")))
+    place = str(fleet.out)
+    assert run(["control", place, "pause"]) == 2
+    assert "no session runs in" in capsys.readouterr().err
+    fleet.start("orders", "stream", "alice", "bob")
+    until(lambda: fleet.orders("a1") and fleet.orders("b1"))
+    assert run(["control", place, "pause", "a1"]) == 2
+    assert "in several processes: alice, bob" in capsys.readouterr().err
+    add = ["control", place, "--process", "bob", "add"]
+    eth = ["--type", "quoter", "--market", "binance@eth/usdt"]
+    good = [f"--set={key}={value}" for key, value in QUOTER.items()]
+    for words, said in (
+        ([*add, "a1", *eth, *good], 'there is a robot "a1" already, in the process "alice"'),
+        ([*add, "b1", *eth, *good], 'there is a robot "b1" already'),
+        ([*add, "x", *eth, "--set=volume=much"], "Invalid decimal"),
+        ([*add, "x", "--type=sqoter", "--market=binance@eth/usdt"], "no robot type"),
+        ([*add, "x", "--type=quoter", "--market=binanse@eth/usdt", *good], "binanse"),
+    ):
+        assert run(words) == 1
+        refused = capsys.readouterr().out
+        assert refused.startswith("refused: "), refused
+        assert said in refused
+        assert refused.count("\n") == 1
+
+    assert run([*add, "b2", *eth, *good]) == 0
+    assert fleet.saved()["b2"].process == "bob"
+    answer = fleet.tell("add", "b2", QUOTER, process="alice", **ETH)
+    assert 'there is a robot "b2" already, in the process "bob"' in answer.reason
+
+    fleet.stop("alice", "bob")
+    fleet.start("alice", "bob")
+    assert fleet.tell("pause", "b2", process="bob").accepted
+    assert "there are: a1" in fleet.tell("pause", "b2", process="alice").reason
+    fleet.kill("bob")  # its door stays behind
+    assert fleet.tell("pause", "a1").accepted  # alice is the only one now
+    with pytest.raises(ConfigError, match='no process "bob" of robots runs in'):
+        ask(fleet.out, "r1", b"", 1, "bob")
+    fleet.stop("alice", "orders", "stream")
+
+
+def test_orders_of_other_programs_reach_the_orders_and_their_folder_stops_trading(
+    fleets, exchange, capsys
+):
+    if reason := mongod.why_not():
+        pytest.skip(reason)
+    servers = mongod.ReplicaSet()
+    try:
+        fleet = fleets(configuration(exchange, robot("quoter")), servers.url("fleet"))
+        fleet.start("orders", "stream")
+        until(lambda: "orders: is there" in fleet.log("stream"))
+        asked = {"name": "ann", "from": "ann", "to": "binance", "symbol": "btc/usdt"}
+        asked |= {"side": "buy", "type": "market", "volume": "0.001"}
+        with servers.client() as client:
+            shown = client["fleet"]["orders"]
+            key = shown.insert_one(dict(asked)).inserted_id
+            until(lambda: shown.find_one({"_id": key}).get("status") == "filled")
+            assert run(["kill", str(fleet.out), "--why", "enough"]) == 0
+            assert "trading is halted" in capsys.readouterr().out
+            until(lambda: "enough" in fleet.log("orders"), "nobody saw it")
+            key = shown.insert_one(dict(asked)).inserted_id
+            until(lambda: shown.find_one({"_id": key}).get("status") == "rejected")
+        assert run(["kill", str(fleet.out), "--status"]) == 0
+        assert "enough" in capsys.readouterr().out
+        fleet.stop("stream", "orders")
+    finally:
+        servers.stop()

@@ -7,6 +7,7 @@ robots that were saved in the order store.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ from millstream.session.setups import as_kept
 
 __all__ = ["Seated", "seat"]
 
+_log = logging.getLogger(__name__)
 _BEGAN_AT = "store_revision"  # a setting in the manifest: of the order store, when it began
 
 
@@ -104,8 +106,10 @@ def _gone_on(
         if code_hash(type(one.robot), one.robot.parameters) != entry.code_hash:
             journal.close(f"the code of {entry.name} was changed; another journal follows")
             return None
+    last = journal.next_sequence - 1
+    _log.info("%s goes on after event %d: %d replayed", place, last, found.replayed)
     cursor = Cursor(place)
-    cursor.clamp(journal.next_sequence - 1)
+    cursor.clamp(last)
     known = [*found.manifest.robots, *entries]
     left = left_above(place / JOURNAL, cursor.reached, process, known)
     return Seated(place, found.manifest, robots, journal, cursor, left, resumed=True)
