@@ -402,10 +402,11 @@ def test_another_order_of_keys_is_read_too():
 
 
 def test_a_frame_is_what_it_says_whatever_stands_before():
-    raw = b'{"x":"ticker",' + frames.TRADES[1:]
+    for before in (b'{"x":"ticker",', b'{"x":"market_trades",'):
+        raw = before + frames.TRADES[1:]
+        assert kinds(fed(made("ticker", "trade"), raw)) == [Trade, Trade]
+    raw = b'{"channel":"ticker",' + frames.TRADES[1:]
     assert kinds(fed(made("ticker", "trade"), raw)) == []
-    raw = b'{"x":"market_trades",' + frames.TRADES[1:]
-    assert kinds(fed(made("trade"), raw)) == [Trade, Trade]
 
 
 @pytest.mark.parametrize(

@@ -1,56 +1,7 @@
 """What both feeds write alike."""
 
-from datetime import UTC, datetime, timedelta
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from millstream.exchange.coinbase.words import WrongFrame, nanoseconds, pair_of, product_id
+from millstream.exchange.coinbase.words import pair_of, product_id
 from millstream.model import CurrencyPair
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)), st.integers(0, 999))
-def test_a_time_is_read_to_the_nanosecond(moment, rest):
-    micro = (moment.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
-    text = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}{rest:03d}Z"
-    assert nanoseconds(text) == micro * 1000 + rest
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2026-08-12T19:27:48Z", 1_786_562_868_000_000_000),
-        ("2026-08-12T19:27:48.5Z", 1_786_562_868_500_000_000),
-        ("1970-01-01T00:00:00Z", 0),
-    ],
-)
-def test_a_fraction_may_have_any_number_of_digits(text, expected):
-    assert nanoseconds(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "Z",
-        "now",
-        "2026-08-12T19:27:48",
-        "2026-08-12T19:27:48+02:00",
-        "2026-13-12T19:27:48Z",
-        "2026-08-12T24:27:48Z",
-        "2026-08-12T19:27:48.5e3Z",
-        "2026-08-12T19:27:48,5Z",
-        "0001-01-01T00:00:00Z",
-        "9999-01-01T00:00:00Z",
-        "2026-+8-12T19:27:48Z",
-    ],
-)
-def test_what_is_no_time_is_said_to_be_none(text):
-    with pytest.raises(WrongFrame):
-        nanoseconds(text)
 
 
 def test_a_spot_product_is_a_pair_and_a_future_is_none():

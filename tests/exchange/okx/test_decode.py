@@ -112,6 +112,16 @@ def test_missing_trade_ids_are_a_gap_before_the_trade():
     assert trade.trade_id == "13"
 
 
+def test_a_frame_with_one_impossible_trade_tells_and_counts_none_of_it():
+    trades = spot("trade")
+    trades.feed(frames.trade(10), 7)
+    good = json.loads(frames.trade(12))
+    bad = good | {"data": [*good["data"], good["data"][0] | {"side": "hold"}]}
+    assert trades.feed(json.dumps(bad, separators=(",", ":")).encode(), 7) == []
+    assert (trades.counts.malformed, trades.counts.gaps) == (1, 0)
+    assert [type(event) for event in trades.feed(frames.trade(12), 8)] == [Gap, Trade]
+
+
 def test_trades_sent_as_one_are_no_gap():
     made = spot("trade")
     made.feed(frames.trade(10), 1)

@@ -1,7 +1,8 @@
 """What one Binance stream of one pair becomes, of spot or of futures: a handler per channel. Pure.
 
 A handler takes a combined-stream frame and its receive time and returns the frame's events. It
-raises what msgspec raises, or one of the two errors below, when the frame is not what it should be.
+raises what msgspec raises, or WrongFrame, when the frame is not what it should be; a frame of
+Binance's other market, of futures where spot was meant or the reverse, goes to `foreign`.
 Handlers are closures: on the hot path a local name costs a third of an attribute.
 """
 
@@ -15,6 +16,7 @@ import msgspec
 from millstream.exchange.binance import wire
 from millstream.exchange.binance.book import PairBook
 from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.feeding import Handler, WrongFrame
 from millstream.model import (
     Candle,
     Channel,
@@ -29,7 +31,7 @@ from millstream.model import (
 
 SEEN_LATELY = 10_000  # trades: a replaced connection repeats so many at most
 
-Handler: TypeAlias = Callable[[bytes, int], list[Event]]
+Foreign: TypeAlias = Callable[[Channel, bytes, int], list[Event]]
 
 _ticker = msgspec.json.Decoder(wire.Frame[wire.BookTicker], strict=False).decode
 _trade = msgspec.json.Decoder(wire.Frame[wire.Trade], strict=False).decode
@@ -39,20 +41,8 @@ _kline = msgspec.json.Decoder(wire.Frame[wire.Kline], strict=False).decode
 _BUY, _SELL = Side.BUY, Side.SELL
 
 
-class WrongFrame(Exception):
-    """Readable, but not what this stream may carry."""
-
-
-class OtherMarket(Exception):
-    """A frame of Binance's other market: of futures where spot was meant, or the reverse."""
-
-    def __init__(self, channel: Channel) -> None:
-        super().__init__(channel)
-        self.channel = channel
-
-
 def ticker_handler(
-    topic: Topic, pair: CurrencyPair, counts: FrameCounts, exchange: Exchange
+    topic: Topic, pair: CurrencyPair, counts: FrameCounts, exchange: Exchange, foreign: Foreign
 ) -> Handler:
     """Of bookTicker to Ticker. Spot sends no time with it."""
     spot = exchange is Exchange.BINANCE
@@ -62,10 +52,10 @@ def ticker_handler(
         exchange_ns = 0
         if data.T is not None:
             if spot:
-                raise OtherMarket(Channel.TICKER)
+                return foreign(Channel.TICKER, raw, received_ns)
             exchange_ns = data.T * 1_000_000
         elif not spot:
-            raise OtherMarket(Channel.TICKER)
+            return foreign(Channel.TICKER, raw, received_ns)
         topic.last_ns = received_ns
         topic.updates += 1
         counts.tickers += 1
@@ -75,7 +65,7 @@ def ticker_handler(
 
 
 def trade_handler(
-    topic: Topic, pair: CurrencyPair, counts: FrameCounts, exchange: Exchange
+    topic: Topic, pair: CurrencyPair, counts: FrameCounts, exchange: Exchange, foreign: Foreign
 ) -> Handler:
     """Of trade to Trade, after a Gap where trade ids are missing.
 
@@ -91,36 +81,34 @@ def trade_handler(
         of_the_market = True
         if data.X is not None:
             if spot:
-                raise OtherMarket(Channel.TRADE)
+                return foreign(Channel.TRADE, raw, received_ns)
             of_the_market = data.X == "MARKET"
         topic.last_ns = received_ns
         topic.updates += 1
         number = data.t
-        events: list[Event] = []
+        gap: list[Event] | None = None
         if number != expected and expected >= 0:
             if expected - SEEN_LATELY <= number < expected:
                 counts.ignore("a trade seen before")
-                return events
-            events.append(_trade_gap(exchange, pair, expected, number, received_ns))
+                return []
+            gap = [_trade_gap(exchange, pair, expected, number, received_ns)]
             counts.gaps += 1
         expected = number + 1
         if not of_the_market:
             counts.ignore("a print that is no trade of the market")
-            return events
+            return gap or []
         counts.trades += 1
-        events.append(
-            Trade(
-                received_ns,
-                exchange,
-                pair,
-                data.T * 1_000_000,
-                data.p,
-                data.q,
-                _SELL if data.m else _BUY,  # m: the buyer rested. Our side says who took.
-                str(number),
-            )
+        trade = Trade(
+            received_ns,
+            exchange,
+            pair,
+            data.T * 1_000_000,
+            data.p,
+            data.q,
+            _SELL if data.m else _BUY,  # m: the buyer rested. Our side says who took.
+            str(number),
         )
-        return events
+        return [trade] if gap is None else [*gap, trade]
 
     return handle
 
@@ -135,14 +123,14 @@ def _trade_gap(
     )
 
 
-def depth_handler(topic: Topic, book: PairBook, exchange: Exchange) -> Handler:
+def depth_handler(topic: Topic, book: PairBook, exchange: Exchange, foreign: Foreign) -> Handler:
     """Of depthUpdate to Book, by the pair's own book."""
     symbol, spot = wire.symbol(book.pair), exchange is Exchange.BINANCE
 
     def handle(raw: bytes, received_ns: int) -> list[Event]:
         diff = _diff(raw).data
         if (diff.pu is None) is not spot:
-            raise OtherMarket(Channel.BOOK)
+            return foreign(Channel.BOOK, raw, received_ns)
         if diff.s != symbol:
             raise WrongFrame("the symbol is not the stream's")
         if diff.u < diff.U:

@@ -1,9 +1,7 @@
 """Frames of Binance's market streams to events, of spot or of futures. Pure.
 
-The usual frame is `{"stream":"btcusdt@trade","data":{...}}`. Its stream name is cut out of the
-bytes and looked up, then one pass of msgspec checks every field and makes floats of the quoted
-numbers. Whatever looks different (raw streams, another order of keys, spaces, acknowledgements,
-snapshots, nonsense) takes the slower way round through `_other`.
+The usual frame is `{"stream":"btcusdt@trade","data":{...}}`: its handler is found by what stands
+before the first comma (`feeding.py`). Raw streams, acknowledgements and snapshots take `_other`.
 """
 
 from __future__ import annotations
@@ -18,9 +16,6 @@ from millstream.errors import ConfigError
 from millstream.exchange.binance import wire
 from millstream.exchange.binance.book import PairBook
 from millstream.exchange.binance.channels import (
-    Handler,
-    OtherMarket,
-    WrongFrame,
     depth_handler,
     kline_handler,
     ticker_handler,
@@ -34,6 +29,7 @@ from millstream.exchange.decoding import (
     Topic,
     unreadable_reason,
 )
+from millstream.exchange.feeding import Handler, WrongFrame, feeder
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
 
 _depth = msgspec.json.Decoder(wire.Depth, strict=False).decode
@@ -86,41 +82,22 @@ class MarketDecoder:
             for channel in self.channels
             for pair in self.pairs
         }
-        self._handlers: dict[bytes, Handler] = {}  # by stream name
+        self._handlers: dict[bytes, Handler] = {}  # by the head of their frames
         self._raw_streams: dict[tuple[str, str], str] = {}  # (event type, symbol) to stream name
         for pair in self.pairs:
             for channel in self.channels:
                 names = market.stream_names(pair, channel, candle_interval)
                 handler = self._handler(pair, channel, candle_interval)
-                self._handlers |= {name.encode(): handler for name in names}
+                self._handlers |= {wire.head(name): handler for name in names}
                 self._raw_streams[wire.EVENT_TYPES[channel], wire.symbol(pair)] = names[0]
         self._refused: set[Channel] = set()
         self.wants_replacement = False  # the venue said that it will restart
+        self.feed = feeder(self._counts, self._handlers, b",", self._other, _lost)
 
     @property
     def counts(self) -> FrameCounts:
         """Where every frame fed so far went."""
         return self._counts
-
-    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
-        """The events of one frame; an empty list when it has none. Never raises."""
-        self._counts.frames += 1
-        try:
-            # {"stream":"NAME", ...: the name is the fourth piece; its handler checks the rest.
-            handler = self._handlers.get(raw.split(b'"', 4)[3])
-        except IndexError:
-            handler = None
-        try:
-            if not raw.isascii():
-                raw.decode()  # fields that nobody reads must be text, too
-            return (handler or self._other)(raw, received_ns)
-        except UNREADABLE as error:
-            self._counts.reject(unreadable_reason(error), str(error), raw)
-        except WrongFrame as error:
-            self._counts.reject(str(error), "", raw)
-        except OtherMarket as error:
-            return self._refuse_foreign(error.channel, raw, received_ns)
-        return []
 
     def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
         """The events that a REST answer to `snapshot_requests` makes possible. Never raises."""
@@ -164,11 +141,11 @@ class MarketDecoder:
         exchange, topic = self._market.exchange, self._topics[pair, channel]
         match channel:
             case Channel.TICKER:
-                return ticker_handler(topic, pair, self._counts, exchange)
+                return ticker_handler(topic, pair, self._counts, exchange, self._refuse_foreign)
             case Channel.TRADE:
-                return trade_handler(topic, pair, self._counts, exchange)
+                return trade_handler(topic, pair, self._counts, exchange, self._refuse_foreign)
             case Channel.BOOK:
-                return depth_handler(topic, self._books[pair], exchange)
+                return depth_handler(topic, self._books[pair], exchange, self._refuse_foreign)
             case _:
                 return kline_handler(topic, pair, self._counts, interval, exchange)
 
@@ -196,13 +173,13 @@ class MarketDecoder:
         raise WrongFrame("a frame of no known kind")
 
     def _stream(self, name: str, data: bytes, received_ns: int) -> list[Event]:
-        handler = self._handlers.get(name.encode())
+        handler = self._handlers.get(wire.head(name))
         if handler is not None:
             return handler(wire.combined(name, data), received_ns)
         if name == "!serverShutdown":
             return self._on_shutdown()
         if self._market.is_spot and _anything(data).pu is not None:
-            raise OtherMarket(Channel.BOOK)
+            return self._refuse_foreign(Channel.BOOK, data, received_ns)
         self._counts.ignore("a stream that was not subscribed")
         return []
 
@@ -215,7 +192,8 @@ class MarketDecoder:
         if name is not None:
             return self._stream(name, data, received_ns)
         if self._market.is_spot and (seen.pu is not None or seen.e == "bookTicker"):
-            raise OtherMarket(Channel.BOOK if seen.pu is not None else Channel.TICKER)
+            channel = Channel.BOOK if seen.pu is not None else Channel.TICKER
+            return self._refuse_foreign(channel, data, received_ns)
         self._counts.ignore("a stream that was not subscribed")
         return []
 
@@ -288,6 +266,11 @@ class MarketDecoder:
         self._refused.add(channel)
         self._counts.refusals += 1
         return [Refused(received_ns, self._market.exchange, channel, None, reason)]
+
+
+def _lost(raw: bytes, received_ns: int) -> list[Event]:
+    """Nothing: of whatever had a number, the next number misses it."""
+    return []
 
 
 def check_settings(

@@ -174,9 +174,14 @@ def stream_name(pair: CurrencyPair, channel: Channel, candle_interval: str) -> s
     return f"{symbol(pair).lower()}@{suffix}"
 
 
+def head(name: str) -> bytes:
+    """What a stream's combined frames begin with, up to their first comma."""
+    return b'{"stream":"' + name.encode() + b'"'
+
+
 def combined(name: str, data: bytes) -> bytes:
     """The combined-stream frame of a stream's data."""
-    return b'{"stream":"' + name.encode() + b'","data":' + data + b"}"
+    return head(name) + b',"data":' + data + b"}"
 
 
 def public(channel: Channel) -> Channel:

@@ -18,8 +18,9 @@ import msgspec
 
 from millstream.exchange.coinbase import wire
 from millstream.exchange.coinbase.wire import amount
-from millstream.exchange.coinbase.words import nanoseconds, pair_of
+from millstream.exchange.coinbase.words import pair_of
 from millstream.exchange.own_orders import OwnOrders
+from millstream.exchange.times import nanoseconds
 from millstream.model import (
     Channel,
     Event,

@@ -7,21 +7,20 @@ Handlers are closures: on the hot path a local name costs a third of an attribut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from millstream.exchange.book import Level
 from millstream.exchange.coinbase import wire
 from millstream.exchange.coinbase.account import Account
 from millstream.exchange.coinbase.book import PairBook
 from millstream.exchange.coinbase.connection import Line
 from millstream.exchange.coinbase.series import PairCandles, PairTrades
-from millstream.exchange.coinbase.words import WrongFrame, nanoseconds
 from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.feeding import Handler, WrongFrame
+from millstream.exchange.times import nanoseconds
 from millstream.model import CurrencyPair, Event, Exchange, Side, Ticker
-
-Handler: TypeAlias = Callable[[bytes, int], list[Event]]
 
 _ticker = msgspec.json.Decoder(wire.TickerFrame, strict=False).decode
 _trade = msgspec.json.Decoder(wire.TradeFrame, strict=False).decode
@@ -104,7 +103,8 @@ def trade_handler(
         line.expected = number + 1
         told = counts.trades - before
         if told:
-            counts.further += told - 1
+            if told > 1:
+                counts.further += told - 1
         else:
             counts.ignore("trades seen before, or of another product")
         return events
@@ -122,16 +122,19 @@ def book_handler(books: Mapping[str, list[PairBook]], line: Line, counts: FrameC
         events = [] if number == line.expected else line.jump(number, received_ns)
         before = counts.books
         for part in frame.events:
-            changes = part.updates
-            bids = [(one.price_level, one.new_quantity) for one in changes if one.side == "bid"]
-            asks = [(one.price_level, one.new_quantity) for one in changes if one.side != "bid"]
+            bids: list[Level] = []
+            asks: list[Level] = []
+            for one in part.updates:
+                side = bids if one.side == "bid" else asks
+                side.append((one.price_level, one.new_quantity))
             for book in books.get(part.product_id, ()):
                 use = book.load if part.type == "snapshot" else book.apply
                 events += use(bids, asks, number, exchange_ns, received_ns)
         line.expected = number + 1
         told = counts.books - before
         if told:
-            counts.further += told - 1
+            if told > 1:
+                counts.further += told - 1
         else:
             counts.ignore("an update of a book without a snapshot, or of another product")
         return events

@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from millstream.exchange.decoding import FrameCounts
+from millstream.exchange.feeding import OfNoUse
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Gap
-
-
-class SeenBefore(Exception):
-    """A frame whose number has come already."""
 
 
 class Line:
@@ -58,14 +55,14 @@ class Line:
     def jump(self, number: int, received_ns: int) -> list[Event]:
         """The events of a frame whose number is not the expected one.
 
-        Raises SeenBefore when it came already. The caller sets `expected` when it is done with
+        Raises OfNoUse when it came already. The caller sets `expected` when it is done with
         the frame, so that one which cannot be used leaves a hole.
         """
         expected = self.expected
         if expected < 0:
             return []
         if number < expected:
-            raise SeenBefore
+            raise OfNoUse("a frame seen before")
         missing = number - expected
         reason = "frames of the connection are missing"
         self.give_up(f"{reason}: {expected} was expected, {number} came")

@@ -1,34 +1,34 @@
 """Coinbase's frames to events. Pure: bytes and their receive time in, events out.
 
-What a frame is stands in its first field: `{"channel":"ticker",...` of Advanced Trade,
-`{"type":"ticker",...` of the Exchange feed. That value is cut out of the bytes and looked up, and
-the handler's one pass of msgspec checks the rest. Whatever looks different takes `_other`.
+A frame begins with `{"channel":"ticker",...` (Advanced Trade) or `{"type":"ticker",...` (the
+Exchange feed): its handler is found by what stands before the first comma (`feeding.py`). Whatever
+looks different takes `_other`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeAlias, TypeVar
+from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
 from millstream.exchange.coinbase import advanced, exchange_feed, exchange_wire, wire
 from millstream.exchange.coinbase.account import Account
 from millstream.exchange.coinbase.book import PairBook
-from millstream.exchange.coinbase.connection import Line, SeenBefore
+from millstream.exchange.coinbase.connection import Line
 from millstream.exchange.coinbase.feeds import BOOK_CHANNELS, check_settings
 from millstream.exchange.coinbase.series import PairCandles, PairTrades
-from millstream.exchange.coinbase.words import WrongFrame, product_id
+from millstream.exchange.coinbase.words import product_id
 from millstream.exchange.decoding import (
     ACKNOWLEDGEMENT,
     UNREADABLE,
     Topic,
     unreadable_reason,
 )
+from millstream.exchange.feeding import Handler, WrongFrame, feeder
 from millstream.exchange.streamed import StreamedDecoder
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused
 
-Handler: TypeAlias = Callable[[bytes, int], list[Event]]
 T = TypeVar("T")
 
 _NOT_LISTED = "the acknowledgement does not list it: a misspelt or unknown pair"
@@ -73,9 +73,9 @@ class CoinbaseDecoder(StreamedDecoder):
         self._told: dict[tuple[Channel, str], int] = {}  # the Exchange feed's last numbers
         self._account = Account(self.channels)
         self._private = any(channel.private for channel in self.channels)
-        self._handlers: dict[bytes, Handler] = (
-            self._advanced_handlers() if self._advanced else self._exchange_handlers()
-        )
+        named = self._advanced_handlers() if self._advanced else self._exchange_handlers()
+        self._handlers = {self._head(name): handler for name, handler in named.items()}
+        self.feed = feeder(self._counts, self._handlers, b",", self._other, self._lost)
 
     @property
     def wants_replacement(self) -> bool:
@@ -99,27 +99,6 @@ class CoinbaseDecoder(StreamedDecoder):
         self._line.anew.clear()
         return pairs
 
-    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
-        """The events of one frame; an empty list when it has none. Never raises."""
-        self._counts.frames += 1
-        try:
-            # {"channel":"NAME", ...: the name is the fourth piece; its handler checks the rest.
-            handler = self._handlers.get(raw.split(b'"', 4)[3])
-        except IndexError:
-            handler = None
-        try:
-            if not raw.isascii():
-                raw.decode()  # fields that nobody reads must be text, too
-            return (handler or self._other)(raw, received_ns)
-        except UNREADABLE as error:
-            self._counts.reject(unreadable_reason(error), str(error), raw)
-        except WrongFrame as error:
-            self._counts.reject(str(error), "", raw)
-        except SeenBefore:
-            self._counts.ignore("a frame seen before")
-            return []
-        return self._lost(raw, received_ns)
-
     def restart(self) -> None:
         """A new connection begins: books must be synced anew, trade ids go on."""
         self._line.restart()
@@ -131,50 +110,54 @@ class CoinbaseDecoder(StreamedDecoder):
 
     # ---- the handlers of what was subscribed ----------------------------------------------------
 
-    def _advanced_handlers(self) -> dict[bytes, Handler]:
+    def _head(self, name: str) -> bytes:
+        """What its frames begin with, up to their first comma."""
+        return (b'{"channel":"' if self._advanced else b'{"type":"') + name.encode() + b'"'
+
+    def _advanced_handlers(self) -> dict[str, Handler]:
         line, counts = self._line, self._counts
-        handlers: dict[bytes, Handler] = {
-            b"subscriptions": self._acknowledged,
-            b"heartbeats": self._heartbeat,
+        handlers: dict[str, Handler] = {
+            "subscriptions": self._acknowledged,
+            "heartbeats": self._heartbeat,
         }
         for channel in self.channels:
             match channel:
                 case Channel.TICKER:
                     tickers = _served([(pair, (pair, t)) for pair, t in self._of(channel)])
-                    handlers[b"ticker"] = advanced.ticker_handler(tickers, line, counts)
+                    handlers["ticker"] = advanced.ticker_handler(tickers, line, counts)
                 case Channel.TRADE:
                     trades = _served(self._trades.items())
-                    handlers[b"market_trades"] = advanced.trade_handler(trades, line, counts)
+                    handlers["market_trades"] = advanced.trade_handler(trades, line, counts)
                 case Channel.BOOK:
                     books = _served(self._books.items())
-                    handlers[b"l2_data"] = advanced.book_handler(books, line, counts)
+                    handlers["l2_data"] = advanced.book_handler(books, line, counts)
                 case Channel.CANDLE:
                     candles = _served(
                         [(pair, PairCandles(pair, t, counts)) for pair, t in self._of(channel)]
                     )
-                    handlers[b"candles"] = advanced.candle_handler(candles, line, counts)
+                    handlers["candles"] = advanced.candle_handler(candles, line, counts)
                 case _:
                     own = [topic for topic in self._topics if topic.pair is None]
-                    handlers[b"user"] = advanced.user_handler(self._account, own, line, counts)
+                    handlers["user"] = advanced.user_handler(self._account, own, line, counts)
         return handlers
 
-    def _exchange_handlers(self) -> dict[bytes, Handler]:
+    def _exchange_handlers(self) -> dict[str, Handler]:
         counts = self._counts
         trades = {product_id(pair): one for pair, one in self._trades.items()}
         books = {product_id(pair): one for pair, one in self._books.items()}
-        handlers: dict[bytes, Handler] = {
-            b"subscriptions": self._exchange_acknowledged,
-            b"heartbeat": exchange_feed.heartbeat_handler(trades, self._told, counts),
+        handlers: dict[str, Handler] = {
+            "subscriptions": self._exchange_acknowledged,
+            "heartbeat": exchange_feed.heartbeat_handler(trades, self._told, counts),
         }
         if Channel.TICKER in self.channels:
             tickers = {product_id(pair): (pair, t) for pair, t in self._of(Channel.TICKER)}
-            handlers[b"ticker"] = exchange_feed.ticker_handler(tickers, self._told, counts)
+            handlers["ticker"] = exchange_feed.ticker_handler(tickers, self._told, counts)
         if trades:
-            handlers[b"match"] = exchange_feed.match_handler(trades, counts)
-            handlers[b"last_match"] = handlers[b"match"]
+            handlers["match"] = exchange_feed.match_handler(trades, counts)
+            handlers["last_match"] = handlers["match"]
         if books:
-            handlers[b"snapshot"] = exchange_feed.snapshot_handler(books, counts)
-            handlers[b"l2update"] = exchange_feed.update_handler(books, counts)
+            handlers["snapshot"] = exchange_feed.snapshot_handler(books, counts)
+            handlers["l2update"] = exchange_feed.update_handler(books, counts)
         return handlers
 
     # ---- own orders over REST -------------------------------------------------------------------
@@ -258,7 +241,7 @@ class CoinbaseDecoder(StreamedDecoder):
         """A frame of any other shape; raises as handlers do."""
         seen = _anything(raw)
         name = seen.channel if self._advanced else seen.type
-        handler = self._handlers.get((name or "").encode())
+        handler = self._handlers.get(self._head(name or ""))
         if handler is not None:
             return handler(raw, received_ns)
         if seen.type == "error":

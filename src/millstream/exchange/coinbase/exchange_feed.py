@@ -14,8 +14,8 @@ import msgspec
 from millstream.exchange.coinbase import exchange_wire as wire
 from millstream.exchange.coinbase.book import PairBook
 from millstream.exchange.coinbase.series import PairTrades
-from millstream.exchange.coinbase.words import nanoseconds
 from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.times import nanoseconds
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Side, Ticker
 
 Told: TypeAlias = dict[tuple[Channel, str], int]  # by product: the last number it named

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from millstream.exchange.decoding import FrameCounts
 from millstream.exchange.kraken import wire
-from millstream.exchange.kraken.times import nanoseconds
 from millstream.exchange.own_orders import OwnOrders
+from millstream.exchange.times import nanoseconds
 from millstream.exchange.vanished import Vanished
 from millstream.model import (
     Channel,
@@ -88,8 +88,8 @@ class Account:
         self._expected = -1
 
     def frame(self, frame: wire.ExecutionFrame, received_ns: int) -> list[Event]:
-        """The events of one frame. Raises ValueError when a time in it is none."""
-        times = [nanoseconds(one.timestamp) for one in frame.data]
+        """The events of one frame. Raises WrongFrame when a time in it is none."""
+        times = [nanoseconds(one.timestamp) if one.timestamp else 0 for one in frame.data]
         snapshot = frame.type == "snapshot"
         if not snapshot and 0 <= frame.sequence < self._expected:
             return []  # it has come before

@@ -25,7 +25,7 @@ from millstream.exchange.book import CheckedLevel, CheckedSide
 from millstream.exchange.decoding import FrameCounts, Topic
 from millstream.exchange.handover import Handover
 from millstream.exchange.kraken import wire
-from millstream.exchange.kraken.times import nanoseconds
+from millstream.exchange.times import nanoseconds
 from millstream.model import Book, Channel, CurrencyPair, Event, Exchange, Gap, Resynced
 
 CHECKED = 10  # levels of each side that the checksum covers
@@ -89,7 +89,7 @@ class PairBook:
 
     def _apply(self, depth: wire.Depth, received_ns: int) -> list[Event]:
         try:
-            exchange_ns = nanoseconds(depth.timestamp)
+            exchange_ns = nanoseconds(depth.timestamp) if depth.timestamp else 0
             new_bids, new_asks = _read(depth.bids), _read(depth.asks)
         except ValueError as error:
             return [self.lose(received_ns, "", "", f"an update could not be read: {error}")]

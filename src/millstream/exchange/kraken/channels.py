@@ -1,25 +1,25 @@
 """Kraken's public channels and its executions to events, a handler each. Pure.
 
 A handler takes a frame and its receive time and returns the frame's events; it raises what msgspec
-raises, ValueError and WrongFrame. Handlers are closures: on the hot path a local name costs a third
+raises, and WrongFrame. Handlers are closures: on the hot path a local name costs a third
 of an attribute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.feeding import Handler, WrongFrame
 from millstream.exchange.kraken import wire
 from millstream.exchange.kraken.account import Account
 from millstream.exchange.kraken.series import PairCandles, PairTrades
-from millstream.exchange.kraken.times import nanoseconds
+from millstream.exchange.times import nanoseconds
 from millstream.model import CurrencyPair, Event, Exchange, Ticker
 
-Handler: TypeAlias = Callable[[bytes, int], list[Event]]
 Served: TypeAlias = Mapping[str, tuple[CurrencyPair, Topic]]  # by the venue's symbol
 
 _KRAKEN = Exchange.KRAKEN
@@ -27,10 +27,6 @@ _tickers = msgspec.json.Decoder(wire.TickerFrame).decode
 _trades = msgspec.json.Decoder(wire.TradeFrame).decode
 _candles = msgspec.json.Decoder(wire.CandleFrame).decode
 _executions = msgspec.json.Decoder(wire.ExecutionFrame).decode
-
-
-class WrongFrame(Exception):
-    """Readable, but not what this channel may carry."""
 
 
 def ticker_handler(served: Served, counts: FrameCounts) -> Handler:
@@ -48,7 +44,8 @@ def ticker_handler(served: Served, counts: FrameCounts) -> Handler:
             topic.updates += 1
             if not bid or not ask:
                 continue
-            told_ns = nanoseconds(quote.timestamp)
+            told = quote.timestamp
+            told_ns = nanoseconds(told) if told else 0
             bid_qty, ask_qty = quote.bid_qty, quote.ask_qty
             events.append(Ticker(received_ns, _KRAKEN, pair, told_ns, bid, bid_qty, ask, ask_qty))
         if not events:
@@ -111,7 +108,7 @@ def candle_handler(pairs: Served, counts: FrameCounts, interval: str) -> Handler
 
     def handle(raw: bytes, received_ns: int) -> list[Event]:
         frame = _candles(raw)
-        told_ns = nanoseconds(frame.timestamp)
+        told_ns = nanoseconds(frame.timestamp) if frame.timestamp else 0
         by_symbol: dict[str, list[tuple[int, wire.Bar]]] = {}
         for bar in frame.data:
             if bar.interval != minutes:

@@ -1,8 +1,7 @@
 """Kraken spot's frames to events. Pure: bytes and their receive time in, events out.
 
-What a frame is stands in its first field, `{"channel":"ticker",...`: that value is cut out of the
-bytes and looked up, and the handler's one pass of msgspec checks the rest. Whatever looks different
-takes `_other`.
+A frame begins with `{"channel":"ticker",...`: its handler is found by what stands before the first
+comma (`feeding.py`). Whatever looks different takes `_other`.
 """
 
 from __future__ import annotations
@@ -11,17 +10,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from millstream.exchange.decoding import (
-    ACKNOWLEDGEMENT,
-    UNREADABLE,
-    unreadable_reason,
-)
+from millstream.exchange.decoding import ACKNOWLEDGEMENT
+from millstream.exchange.feeding import Handler, WrongFrame, feeder
 from millstream.exchange.kraken import wire
 from millstream.exchange.kraken.account import Account
 from millstream.exchange.kraken.book import PairBook
 from millstream.exchange.kraken.channels import (
-    Handler,
-    WrongFrame,
     candle_handler,
     execution_handler,
     ticker_handler,
@@ -62,33 +56,16 @@ class KrakenDecoder(ResubscribedDecoder):
         }
         self._account = Account(self.channels, self._counts, self._wanted)
         self._handlers: dict[bytes, Handler] = {
-            wire.NAMES[channel].encode(): self._handler(channel) for channel in self.channels
+            wire.head(wire.NAMES[channel]): self._handler(channel) for channel in self.channels
         }
-        self._handlers |= {b"heartbeat": self._heartbeat, b"status": self._status}
+        self._handlers[wire.head("heartbeat")] = self._heartbeat
+        self._handlers[wire.head("status")] = self._status
+        self.feed = feeder(self._counts, self._handlers, b",", self._other, self._lost)
 
     @property
     def account(self) -> Account:
         """What is known of the own orders."""
         return self._account
-
-    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
-        """The events of one frame; an empty list when it has none. Never raises."""
-        self._counts.frames += 1
-        try:
-            # {"channel":"NAME", ...: the name is the fourth piece; its handler checks the rest.
-            handler = self._handlers.get(raw.split(b'"', 4)[3])
-        except IndexError:
-            handler = None
-        try:
-            if not raw.isascii():
-                raw.decode()  # fields that nobody reads must be text, too
-            return (handler or self._other)(raw, received_ns)
-        except UNREADABLE as error:
-            reason, detail = unreadable_reason(error), str(error)
-        except (WrongFrame, ValueError) as error:
-            reason, detail = str(error), ""
-        self._counts.reject(reason, detail, raw)
-        return self._lost(raw, received_ns)
 
     def replaced(self) -> None:
         """The next frame comes from the new connection, which begins with snapshots."""
@@ -173,7 +150,7 @@ class KrakenDecoder(ResubscribedDecoder):
             return []
         if seen.channel is None:
             raise WrongFrame("a frame of no known kind")
-        handler = self._handlers.get(seen.channel.encode())
+        handler = self._handlers.get(wire.head(seen.channel))
         if handler is not None:
             return handler(raw, received_ns)
         self._counts.ignore("a channel that was not subscribed")

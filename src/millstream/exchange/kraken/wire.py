@@ -240,6 +240,11 @@ class OrdersAnswer(Word, frozen=True):
     result: dict[str, RestOrder] = {}
 
 
+def head(channel: str) -> bytes:
+    """What a channel's frames begin with, up to their first comma."""
+    return b'{"channel":"' + channel.encode() + b'"'
+
+
 def symbol(pair: CurrencyPair) -> str:
     """BTC/USD, as v2 says it, too."""
     return f"{pair.base}/{pair.quote}"

@@ -188,10 +188,13 @@ class KrakenFutureDecoder(ResubscribedDecoder):
         trades.topic.last_ns = received_ns
         trades.topic.updates += 1
         before = counts.trades
-        events = [event for one in told for event in trades.take(one, received_ns)]
+        events: list[Event] = []
+        for one in told:
+            events += trades.take(one, received_ns)
         new = counts.trades - before
         if new:
-            counts.further += new - 1
+            if new > 1:
+                counts.further += new - 1
         else:
             counts.ignore("trades seen before, or that are no trade of the market")
         return events

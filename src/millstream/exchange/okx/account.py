@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
+from millstream.exchange.feeding import WrongFrame
 from millstream.exchange.okx import wire
 from millstream.exchange.okx.contracts import Contract
 from millstream.exchange.own_orders import OwnOrders
@@ -53,7 +54,7 @@ _TYPES: Final[dict[str, tuple[OrderType, TimeInForce, bool]]] = {  # kind, how l
 }
 
 
-class BadOrder(ValueError):
+class BadOrder(WrongFrame):
     """What no order or fill can be."""
 
 

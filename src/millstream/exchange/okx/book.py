@@ -142,6 +142,8 @@ class PairBook:
         return [Book(received_ns, self._exchange, self.pair, exchange_ns, bids, asks, number)]
 
     def _levels(self, levels: list[tuple[float, float, str, str]]) -> list[Level]:
+        if not levels:
+            return []
         scale = self._units.scale
         if self._units.inverse:
             return [(price, size * scale / price) for price, size, _, _ in levels]

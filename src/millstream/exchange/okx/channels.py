@@ -7,18 +7,15 @@ raises, or WrongFrame, when the frame is not what it should be.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TypeAlias
 
 import msgspec
 
 from millstream.exchange.decoding import FrameCounts, Topic
+from millstream.exchange.feeding import Handler, WrongFrame
 from millstream.exchange.okx import wire
 from millstream.exchange.okx.book import PairBook
 from millstream.exchange.okx.contracts import Units
 from millstream.model import Candle, Channel, Event, Exchange, Gap, Side, Ticker, Trade
-
-Handler: TypeAlias = Callable[[bytes, int], list[Event]]
 
 _tickers = msgspec.json.Decoder(wire.Tickers, strict=False).decode
 _trades = msgspec.json.Decoder(wire.Trades, strict=False).decode
@@ -26,12 +23,8 @@ _books = msgspec.json.Decoder(wire.Books, strict=False).decode
 _text_books = msgspec.json.Decoder(wire.TextBooks).decode
 _candles = msgspec.json.Decoder(wire.Candles, strict=False).decode
 
-_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_BUY, _SELL = Side.BUY, Side.SELL
 REMEMBERED_TRADES = 1_000  # ids of one pair: what comes twice comes soon
-
-
-class WrongFrame(Exception):
-    """Readable, but not what this channel may carry."""
 
 
 def ticker_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameCounts) -> Handler:
@@ -43,35 +36,20 @@ def ticker_handler(exchange: Exchange, topic: Topic, units: Units, counts: Frame
         data = _tickers(raw).data
         topic.last_ns = received_ns
         topic.updates += 1
-        counts.tickers += len(data)
-        counts.further += len(data) - 1
-        if plain:
-            return [
-                Ticker(
-                    received_ns,
-                    exchange,
-                    pair,
-                    t.ts * 1_000_000,
-                    t.bidPx,
-                    t.bidSz,
-                    t.askPx,
-                    t.askSz,
-                )
-                for t in data
-            ]
-        return [
-            Ticker(
-                received_ns,
-                exchange,
-                pair,
-                t.ts * 1_000_000,
-                t.bidPx,
-                units.volume(t.bidSz, t.bidPx),
-                t.askPx,
-                units.volume(t.askSz, t.askPx),
+        events: list[Event] = []
+        for t in data:
+            bid, bid_volume, ask, ask_volume = t.bidPx, t.bidSz, t.askPx, t.askSz
+            if not plain:
+                bid_volume = units.volume(bid_volume, bid)
+                ask_volume = units.volume(ask_volume, ask)
+            told_ns = t.ts * 1_000_000
+            events.append(
+                Ticker(received_ns, exchange, pair, told_ns, bid, bid_volume, ask, ask_volume)
             )
-            for t in data
-        ]
+        counts.tickers += len(data)
+        if len(data) > 1:
+            counts.further += len(data) - 1
+        return events
 
     return handle
 
@@ -81,7 +59,7 @@ def trade_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameC
 
     Ids are counted one by one; of several trades sent as one, the id is the last one's.
     """
-    pair = topic.pair
+    pair, plain = topic.pair, exchange is Exchange.OKX
     assert pair is not None
     last = newest = -1  # the last id, and the highest; -1: none yet
     seen: deque[int] = deque(maxlen=REMEMBERED_TRADES)
@@ -94,19 +72,19 @@ def trade_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameC
         events: list[Event] = []
         trades = 0
         for t in data:
-            side = _SIDES.get(t.side)
-            if side is None:
-                raise WrongFrame("a trade that is neither buy nor sell")
             number = t.tradeId
             if number <= newest and number in seen:
                 continue
             if number - t.count != last and last >= 0:
                 events.append(_gap(received_ns, exchange, topic, last + 1, number - t.count + 1))
                 counts.gaps += 1
-            last, newest = number, max(newest, number)
+            last = number
+            if number > newest:
+                newest = number
             seen.append(number)
             trades += 1
-            volume = units.volume(t.sz, t.px)
+            volume = t.sz if plain else units.volume(t.sz, t.px)
+            side = _BUY if t.side == "buy" else _SELL
             events.append(
                 Trade(
                     received_ns, exchange, pair, t.ts * 1_000_000, t.px, volume, side, str(number)
@@ -114,7 +92,8 @@ def trade_handler(exchange: Exchange, topic: Topic, units: Units, counts: FrameC
             )
         if trades:
             counts.trades += trades
-            counts.further += trades - 1
+            if trades > 1:
+                counts.further += trades - 1
         else:
             counts.ignore("trades seen before")
         return events

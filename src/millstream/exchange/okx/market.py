@@ -1,8 +1,7 @@
 """Frames of OKX's public, business and private connections to events, of spot or swap. Pure.
 
-The usual frame is `{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[...]}`. What comes
-before the first } is looked up; then one pass of msgspec checks every field and makes floats of the
-quoted numbers. Whatever looks different takes the slower way round through `_other`.
+The usual frame is `{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[...]}`: its handler is
+found by what stands before the first } (`feeding.py`). Whatever looks different takes `_other`.
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ from millstream.exchange.decoding import (
     Topic,
     unreadable_reason,
 )
+from millstream.exchange.feeding import Handler, WrongFrame, feeder
 from millstream.exchange.okx import wire
-from millstream.exchange.okx.account import Account, BadOrder
+from millstream.exchange.okx.account import Account
 from millstream.exchange.okx.book import PairBook
 from millstream.exchange.okx.channels import (
-    Handler,
-    WrongFrame,
     book_handler,
     candle_handler,
     ticker_handler,
@@ -86,6 +84,7 @@ class MarketDecoder:
             pair = CurrencyPair.parse(name)
             self._instruments.learn(self._instruments.name(pair), Contract(Decimal(value)))
         self._arm()
+        self.feed = feeder(self._counts, self._handlers, b"}", self._other, self._lost)
 
     # ---- what every decoder does ----------------------------------------------------------------
 
@@ -98,20 +97,6 @@ class MarketDecoder:
         """Every subscription."""
         private = [self._private] if self._private is not None else []
         return [*self._topics.values(), *private]
-
-    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
-        """The events of one frame; an empty list when it has none. Never raises."""
-        self._counts.frames += 1
-        handler = self._handlers.get(raw[: raw.find(b"}")])
-        try:
-            if not raw.isascii():
-                raw.decode()  # fields that nobody reads must be text, too
-            return (handler or self._other)(raw, received_ns)
-        except UNREADABLE as error:
-            self._counts.reject(unreadable_reason(error), str(error), raw)
-        except (WrongFrame, BadOrder) as error:
-            self._counts.reject(str(error), "", raw)
-        return self._lost(raw, received_ns)
 
     def feed_snapshot(self, pair: CurrencyPair, raw: bytes, received_ns: int) -> list[Event]:
         """Take in what `/api/v5/public/instruments` says of contracts. Never raises."""

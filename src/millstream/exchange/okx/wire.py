@@ -7,7 +7,7 @@ becomes an order or a fill stays text until it is a Decimal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -101,7 +101,7 @@ class Trade(Word, frozen=True):
     tradeId: Number  # noqa: N815
     px: Price
     sz: Volume
-    side: str  # the taker's
+    side: Literal["buy", "sell"]  # the taker's
     ts: Milliseconds
     count: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 1
 
