@@ -149,6 +149,13 @@ def test_two_letters_of_one_event_are_remembered_when_both_are_taken():
     assert reached([heard(7)], taken_up_to(2), unsent=both) == [0, 5]
 
 
+def test_what_another_journal_left_says_nothing_of_this_one():
+    left = [Unsent(0, 1, wished(900)), Unsent(0, 1, b"", SetUp("a", None))]
+    stored = []
+    said = reached([heard(7)], taken_up_to(2), unsent=left, stored=lambda: stored.append(1))
+    assert (said, stored) == ([0], [])
+
+
 def test_a_set_up_travels_like_a_wish_and_its_markets_are_said_at_once():
     wire, clock, stored = Wire(), Clock(1), []
     began_ns = clock.now_ns + 1

@@ -137,7 +137,7 @@ def test_set_ups_that_the_orders_never_had_are_sent_again_and_are_there_at_the_n
     again.journal.close("enough")
     after = seated(again.place.parent)
     assert names(after) == ["quoter", "second"]
-    assert [one.setups[0].name for one in after.left] == ["second", "quoter"]
+    assert [(one.cause, one.setups[0].name) for one in after.left] == [(0, "second"), (0, "quoter")]
 
 
 def test_what_the_cursor_says_is_taken_is_not_read_again(tmp_path):
@@ -205,7 +205,7 @@ def test_of_a_session_that_another_follows_nothing_is_placed():
     ]
     kept = without_orders(left)
     assert [(one.cause, len(one.wishes), one.setups) for one in kept] == [
-        (2, 1, []), (3, 0, [setup]),
+        (0, 1, []), (0, 0, [setup]),
     ]  # fmt: skip
 
 

@@ -46,7 +46,9 @@ class OrdersPart:
         life = time_ns()
         with ExitStack() as opened:
             self.bus = opened.enter_context(Bus(load_keys(config.bus.keys)))
-            self.store = store = open_store(config.order_store, directory)  # it has one owner
+            self.store = store = open_store(
+                config.order_store, directory, config.order_changes_days
+            )  # it has one owner
             opened.callback(store.close)
             assert isinstance(store, RobotRecord)  # every keeper is
             oldest_ns = config.gateway.oldest_intent_s * 10**9

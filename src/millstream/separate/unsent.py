@@ -31,7 +31,7 @@ __all__ = ["Left", "as_unsent", "left_above", "without_orders"]
 class Left(NamedTuple):
     """What one event brought about."""
 
-    cause: int
+    cause: int  # 0: of another journal
     at_ns: int  # of the event
     wishes: list[Output]
     setups: list[SetUp]
@@ -64,7 +64,7 @@ def without_orders(left: Iterable[Left]) -> list[Left]:
     for one in left:
         cancels = [out for out in one.wishes if isinstance(out.body, CancelOrder | CancelAll)]
         if cancels or one.setups:
-            kept.append(one._replace(wishes=cancels))
+            kept.append(one._replace(cause=0, wishes=cancels))
     return kept
 
 

@@ -59,7 +59,7 @@ class Robots(Protocol):
 class Unsent(NamedTuple):
     """What an earlier life of the process may not have sent."""
 
-    cause: int  # the event that brought it about
+    cause: int  # the event that brought it about; 0: of another journal
     wished_ns: int
     wishes: bytes  # a batch of outputs; b"" beside a set-up
     setup: SetUp | None = None
@@ -67,7 +67,8 @@ class Unsent(NamedTuple):
 
 class _Kept(NamedTuple):
     letter: Letter
-    cause: int  # 0: of a set-up, which `idle` answers for
+    cause: int  # 0: of none in this journal
+    is_told: bool = False  # somebody waits to hear that it is stored
 
 
 class WishPost:
@@ -138,15 +139,23 @@ class WishPost:
 
     def _take(self, name: str, body: bytes) -> None:
         if name == "setups":
-            self._keep(self._clock_ns(), b"", 0, read_setup(body))
+            self._keep(self._clock_ns(), b"", 0, read_setup(body), is_told=True)
             self._pulsed_ns = 0  # its markets are said at once
         else:
             self._keep(self._clock_ns(), body, decode_outputs(body)[-1].cause)
 
-    def _keep(self, wished_ns: int, wishes: bytes, cause: int, setup: SetUp | None = None) -> None:
+    def _keep(
+        self,
+        wished_ns: int,
+        wishes: bytes,
+        cause: int,
+        setup: SetUp | None = None,
+        *,
+        is_told: bool = False,
+    ) -> None:
         self._number += 1
         letter = self._letter(self._number, wished_ns, wishes, setup=setup)
-        self._kept.append(_Kept(letter, cause))
+        self._kept.append(_Kept(letter, cause, is_told))
 
     def _letter(
         self,
@@ -186,7 +195,7 @@ class WishPost:
             self._sent -= 1
             if not self._kept or self._kept[0].cause != taken.cause:
                 self._reached = max(self._reached, taken.cause)
-            if taken.letter.setup is not None and not taken.cause:
+            if taken.is_told:
                 self._stored()
 
     def _send(self) -> None:
