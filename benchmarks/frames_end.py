@@ -10,25 +10,29 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import picows
 
 from benchmarks.rivals.frames_made import HISTORY, frame, pairs
 from millstream.frames.client import FrameClient
+from millstream.frames.fast_wire import SUBPROTOCOL, Follow, encode
 from millstream.frames.freqtrade_wire import PATH
 from millstream.frames.held import HeldFrames
 from millstream.frames.server import FrameServer
 from millstream.frames.settings import ApiServerSection, ConsumerSection, ProducerEntry
+from millstream.model.codec import batch
 from millstream.model.events import Event
 from millstream.model.frames import FrameUpdate, PublishWhitelist
 from millstream.strategy.published import Published
 
 TOKEN = "token-of-the-benchmark"
+Clock: TypeAlias = Callable[[], Any]  # the time of each row that is seen
 
 
 class Producer:
@@ -84,12 +88,15 @@ class Producer:
 class Consumer:
     """Bots that follow; each update is held a second time, as a robot holds it."""
 
-    def __init__(self, port: str, count: str, wire: str, consumers: str = "1") -> None:
+    def __init__(
+        self, port: str, count: str, wire: str, consumers: str = "1", clock: Clock = time.time_ns
+    ) -> None:
+        self._clock = clock
         entry = ProducerEntry(
             name="default", host="127.0.0.1", port=int(port), ws_token=TOKEN, fast=wire == "fast"
         )
         section = ConsumerSection(enabled=True, producers=[entry], initial_candle_limit=HISTORY)
-        self._count, self._seen_ns = int(count) * int(consumers), list[int]()
+        self._count, self._seen_ns = int(count) * int(consumers), list[Any]()
         self._clients = [self._client(section) for _ in range(int(consumers))]
 
     def _client(self, section: ConsumerSection) -> FrameClient:
@@ -99,7 +106,7 @@ class Consumer:
             for event in events:
                 if type(event) is FrameUpdate:
                     assert held.apply(event).ok
-                    self._seen_ns.append(time.time_ns())
+                    self._seen_ns.append(self._clock())
 
         return FrameClient(section, take)
 
@@ -107,7 +114,7 @@ class Consumer:
         for client in self._clients:
             await client.start()
 
-    async def seen(self, count: int) -> list[int]:
+    async def seen(self, count: int) -> list[Any]:
         async with asyncio.timeout(120):
             while len(self._seen_ns) < count:
                 await asyncio.sleep(0.02)
@@ -122,14 +129,19 @@ class Consumer:
 class Sink:
     """Connections that read a producer's text frames and hold nothing: what the producer costs."""
 
-    def __init__(self, port: str, count: str, consumers: str = "1") -> None:
+    def __init__(
+        self, port: str, count: str, consumers: str = "1", clock: Clock = time.time_ns
+    ) -> None:
+        self._clock = clock
         self._url = f"ws://127.0.0.1:{port}{PATH}?token={TOKEN}"
-        self._consumers, self._seen_ns = int(consumers), list[int]()
+        self._consumers, self._seen_ns = int(consumers), list[Any]()
         self._transports: list[Any] = []
 
     async def start(self) -> None:
         for _ in range(self._consumers):
-            transport, _ = await picows.ws_connect(lambda: _Reads(self._seen_ns), self._url)
+            transport, _ = await picows.ws_connect(
+                lambda: _Reads(self._seen_ns, self._clock), self._url
+            )
             for said in (b'{"type":"subscribe","data":["analyzed_df"]}', b'{"type":"whitelist"}'):
                 transport.send(picows.WSMsgType.TEXT, said)
             self._transports.append(transport)
@@ -140,30 +152,51 @@ class Sink:
         await self.seen(self._consumers)  # a subscription has no answer; the pairs are one
 
 
-class Stopped(Sink):
-    """A connection that subscribes, and reads nothing from then on."""
+class Stopped:
+    """Connects, subscribes, and reads nothing from then on, whenever it is told so."""
 
-    async def start(self) -> None:
-        await super().start()
-        await super().ready()
-        for transport in self._transports:
-            transport.underlying_transport.pause_reading()
+    def __init__(self, port: str, wire: str) -> None:
+        self._port, self._wire = int(port), wire
+        self._line: socket.socket | None = None
+
+    def stop(self) -> None:
+        self._line = line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # full soon
+        line.settimeout(10)
+        line.connect(("127.0.0.1", self._port))
+        agreed = f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n" if self._wire == "fast" else ""
+        line.sendall(
+            f"GET {PATH}?token={TOKEN} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {'A' * 22}==\r\n{agreed}\r\n".encode()
+        )
+        while b"\r\n\r\n" not in line.recv(4096):
+            pass
+        # Whole frames are asked for, so that every buffer on the way is full soon.
+        said = [b'{"type":"subscribe","data":["analyzed_df"]}', b'{"type":"analyzed_df"}']
+        if self._wire == "fast":
+            said = [batch([encode(Follow("", (), 0, 1 << 23, ()))])]
+        for each in said:
+            kind = 0x82 if self._wire == "fast" else 0x81
+            line.sendall(bytes([kind, 0x80 | len(each), 0, 0, 0, 0]) + each)  # masked with zeros
+
+    def leave(self) -> None:
+        if self._line is not None:
+            self._line.close()
 
 
 class _Reads(picows.WSListener):
-    def __init__(self, seen_ns: list[int]) -> None:
-        self._seen_ns = seen_ns
+    def __init__(self, seen_ns: list[Any], clock: Clock) -> None:
+        self._seen_ns, self._clock = seen_ns, clock
 
     def on_ws_frame(self, transport: Any, frame: Any) -> None:
         if frame.msg_type == picows.WSMsgType.TEXT:
-            self._seen_ns.append(time.time_ns())
+            self._seen_ns.append(self._clock())
 
 
 async def main() -> None:
     role, *arguments = sys.argv[1:]
-    end: Any = {"producer": Producer, "consumer": Consumer, "sink": Sink, "stopped": Stopped}[role](
-        *arguments
-    )
+    end: Any = {"producer": Producer, "consumer": Consumer, "sink": Sink}[role](*arguments)
     await end.start()
     print(json.dumps({"name": "millstream"}), flush=True)
     loop = asyncio.get_running_loop()
