@@ -108,6 +108,7 @@ TOUCH_THE_WORLD = {
     "orders/mongo/mailbox.py": "a database server, and how old an order is",
     "orders/mongo/of_run.py": "a database server",
     "orders/mongo/projection.py": "a database server, from a thread",
+    "orders/mongo/pruning.py": "a database server, from a thread, and how old a change is",
     "orders/mongo/server.py": "a database server",
     "orders/mongo/store.py": "a database server",
     "orders/service.py": "a thread's loop",

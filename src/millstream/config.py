@@ -179,6 +179,7 @@ class Config(Section, frozen=True):
     streams: Annotated[list[StreamSection], Meta(min_length=1)]
     seed: int = 1  # of the robots' own random numbers
     order_store: str = "sqlite:orders.sqlite"
+    order_changes_days: NotNegative = 90  # how long MongoDB keeps each change; 0: for ever
     bus: BusSection = BusSection()
     risk: RiskSection = RiskSection()
     gateway: GatewaySection = GatewaySection()

@@ -77,8 +77,11 @@ def is_on_server(address: str) -> bool:
     return address.startswith(("mongodb://", "mongodb+srv://"))
 
 
-def open_store(address: str, directory: Path) -> OrderStore:
-    """The order store at an address. Raises ConfigError or StoreError."""
+def open_store(address: str, directory: Path, keep_days: int = 90) -> OrderStore:
+    """The order store at an address. Raises ConfigError or StoreError.
+
+    keep_days: how long a server keeps each change; see `MongoStore`.
+    """
     if not is_on_server(address):
         return SqliteStore(store_file(address, directory))
     try:  # imported here: who keeps orders in a file need not have the driver
@@ -88,7 +91,7 @@ def open_store(address: str, directory: Path) -> OrderStore:
             "order_store: MongoDB needs a driver that is not installed; "
             "pip install 'millstream[mongo]'"
         ) from None
-    return MongoStore(address)
+    return MongoStore(address, keep_days=keep_days)
 
 
 def open_mailbox(config: Config, opened: ExitStack) -> OrderMailbox | None:

@@ -36,17 +36,19 @@ Document: TypeAlias = dict[str, Any]
 
 
 def transaction(
-    changes: Sequence[Change], new_ids: Sequence[str], epoch: int, token: str
+    changes: Sequence[Change], new_ids: Sequence[str], epoch: int, token: str, when: object
 ) -> Document:
     """The document of `changes` that one transaction is; `changes` is not empty.
 
     new_ids: of the orders that are inserted by it. epoch: of the owner. token: of this attempt.
+    when: a datetime; it says how long the document is kept, and nothing else depends on it.
     """
     made: Document = {
         "_id": changes[0].revision,
         "last": changes[-1].revision,
         "epoch": epoch,
         "token": token,
+        "when": when,
         "names": sorted({change.robot for change in changes}),
         "changes": [_change(change) for change in changes],
     }
@@ -75,10 +77,13 @@ def _change(change: Change) -> Document:
 
 
 def changes_in(document: Document, after: int = 0, robot: str | None = None) -> list[Change]:
-    """The changes of a transaction with a revision above `after`, of one robot or of all (None)."""
+    """The changes of a transaction with a revision above `after`, of one robot or of all (None).
+
+    None of one that was pruned.
+    """
     bodies = [
         change["body"]
-        for change in document["changes"]
+        for change in document.get("changes", ())
         if change["revision"] > after and (robot is None or change["name"] == robot)
     ]
     return cast("list[Change]", decode_events(batch(bodies)))

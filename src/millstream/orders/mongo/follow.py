@@ -21,8 +21,14 @@ from pymongo.errors import OperationFailure, PyMongoError
 from millstream.errors import StoreError
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.orders.mongo.address import parse_address
-from millstream.orders.mongo.documents import changes_in, robot_in
-from millstream.orders.mongo.reading import Reader, latest_revision, projected_revision
+from millstream.orders.mongo.documents import changes_in
+from millstream.orders.mongo.reading import (
+    Reader,
+    latest_revision,
+    projected_revision,
+    pruned_sentence,
+    robots_in,
+)
 from millstream.orders.mongo.server import connect, explained, patiently, require_store
 from millstream.orders.mongo.tail import Tail
 from millstream.orders.store import Change, SavedRobot
@@ -61,12 +67,14 @@ class MongoFollower:
         self._patience_s = patience_s
         self._changed = threading.Condition()
         self._closed = False
+        self._told_pruned = 0
         self.resyncs = 0  # how often everything was read again
         self._client, self._database = connect(self._address, majority_reads=True)
         self._reader = Reader(
             self._database,
             lambda: projected_revision(self._database),
             lambda after: self._reader.changes(after, None, None),
+            self._tell_pruned,
         )
         try:
             with explained(self._address.shown):
@@ -123,9 +131,7 @@ class MongoFollower:
 
     def saved_robots(self) -> list[SavedRobot]:
         """Every set-up of a robot, in the order in which their names were first saved."""
-        return self._read(
-            lambda: [robot_in(one) for one in self._database["robots"].find().sort("number", 1)]
-        )
+        return self._read(lambda: robots_in(self._database))
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Block until the change stream has told a revision above `after`.
@@ -182,8 +188,16 @@ class MongoFollower:
             f"order store {self._address.shown}: the servers' log does not reach back to where "
             f"this follower stood ({error.code}); everything since is read again"
         )
-        _log.warning("%s", why)
         self._token = None
+        self._tell_resync(why)
+
+    def _tell_pruned(self, after: int, until: int) -> None:
+        if until > self._told_pruned:
+            self._told_pruned = until
+            self._tell_resync(pruned_sentence(self._address.shown, after, until))
+
+    def _tell_resync(self, why: str) -> None:
+        _log.warning("%s", why)
         self.resyncs += 1
         if self._on_resync is not None:
             self._on_resync(why)

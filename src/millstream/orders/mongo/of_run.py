@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from millstream.orders.mongo.address import parse_address
-from millstream.orders.mongo.documents import changes_in
+from millstream.orders.mongo.documents import changes_in, order_in, trade_in
+from millstream.orders.mongo.reading import pruned_revision
 from millstream.orders.mongo.server import Documents, connect, explained, require_store
 from millstream.orders.store import Change
 
@@ -35,4 +36,9 @@ def _changes(database: Documents, run_id: str) -> list[Change]:
     after = min(document["_id"] for document in first)
     found = database["changes"].find({"_id": {"$gte": after}, "changes.order_id": own})
     changes = [change for document in found.sort("_id", 1) for change in changes_in(document)]
-    return [change for change in changes if change.order_id.startswith(run_id)]
+    if after <= pruned_revision(database):  # of what is kept no more: last states, every fill
+        orders = database["orders"].find({"order_id": own, "revision": {"$gt": 0}})
+        changes += [*map(order_in, orders)]
+        changes += map(trade_in, database["trades"].find({"order_id": own}))
+    whole = {change.revision: change for change in changes if change.order_id.startswith(run_id)}
+    return [whole[revision] for revision in sorted(whole)]

@@ -26,7 +26,14 @@ from millstream.orders.mongo.positions import Positions
 from millstream.orders.mongo.server import Documents
 from millstream.orders.store import Change, SavedRobot
 
-__all__ = ["Reader", "latest_revision", "projected_revision", "robots_in"]
+__all__ = [
+    "Reader",
+    "latest_revision",
+    "projected_revision",
+    "pruned_revision",
+    "pruned_sentence",
+    "robots_in",
+]
 
 _OPEN: Final = [str(status) for status in OrderStatus if status not in TERMINAL]
 _BODIES: Final = {"changes.revision": 1, "changes.name": 1, "changes.body": 1}
@@ -49,11 +56,27 @@ def robots_in(database: Documents) -> list[SavedRobot]:
     return [robot_in(one) for one in database["robots"].find().sort("number", 1)]
 
 
+def pruned_revision(database: Documents) -> int:
+    """Up to here changes are kept no more; 0: all are there. See `pruning.py`."""
+    found = database["state"].find_one({"_id": "pruned"})
+    return 0 if found is None else int(found["revision"])
+
+
+def pruned_sentence(shown: str, after: int, until: int) -> str:
+    """What somebody is told who stood before what is still there."""
+    return (
+        f"order store {shown}: changes up to {until} are kept no more (order_changes_days), and "
+        f"somebody stood at {after}; in their place come each order's last state and every fill"
+    )
+
+
 class Reader:
     """Queries of an order store.
 
     projected: the revision that the readable collections have reached.
     newer: every change above a revision.
+    pruned: told when somebody asked for changes above one revision, and they are there above
+        another only: last states and fills come in the place of those between.
     """
 
     def __init__(
@@ -61,10 +84,12 @@ class Reader:
         database: Documents,
         projected: Callable[[], int],
         newer: Callable[[int], Sequence[Change]],
+        pruned: Callable[[int, int], object] = lambda after, until: None,
     ) -> None:
         self._database = database
         self._projected = projected
         self._newer = newer
+        self._pruned = pruned
 
     def order(self, order_id: str) -> MyOrder | None:
         """The order as it stands, or None."""
@@ -117,7 +142,27 @@ class Reader:
     def changes(
         self, after: int, robot: str | None, limit: int | None, until: int | None = None
     ) -> list[Change]:
-        """The first `limit` changes with a revision above `after`, and not above `until`."""
+        """The first `limit` changes with a revision above `after`, and not above `until`.
+
+        Of what was pruned, each order's last state and every fill.
+        """
+        whole = after
+        while True:
+            changes = self._last_states(after, whole, robot, limit) if whole > after else []
+            if limit is None or len(changes) < limit:
+                changes += self._changes(whole, robot, limit, until)
+            # Looked up afterwards: what went while it was read is read again in the other way.
+            pruned = pruned_revision(self._database)
+            if pruned <= whole:
+                break
+            whole = pruned
+        if whole > after:
+            self._pruned(after, whole)
+        return changes[:limit]
+
+    def _changes(
+        self, after: int, robot: str | None, limit: int | None, until: int | None
+    ) -> list[Change]:
         above: Document = {"$gt": after}
         wanted: Document = {"last": above}
         if until is not None:
@@ -133,6 +178,20 @@ class Reader:
             if limit is not None and len(changes) >= limit:
                 return changes[:limit]
         return changes
+
+    def _last_states(
+        self, after: int, until: int, robot: str | None, limit: int | None
+    ) -> list[Change]:
+        """What is left of the changes between: an order that changed later is not among them."""
+        named: Document = {} if robot is None else {"name": robot}
+        between = {"$gt": after, "$lte": until}
+        orders = self._database["orders"].find({"revision": between, **named}, {"body": 1})
+        trades = self._database["trades"].find({"_id": between, **named})
+        found: list[Change] = [
+            *map(order_in, orders.sort("revision", 1).limit(limit or 0)),
+            *map(trade_in, trades.sort("_id", 1).limit(limit or 0)),
+        ]
+        return sorted(found, key=lambda change: change.revision)[:limit]
 
     def booked(self, fills: Sequence[str]) -> set[str]:
         """Which of these fills are in the store."""

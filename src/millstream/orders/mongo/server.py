@@ -39,7 +39,7 @@ Client: TypeAlias = MongoClient[dict[str, Any]]
 Documents: TypeAlias = Database[dict[str, Any]]
 _T = TypeVar("_T")
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2  # 1: without `when` in `changes`, and never pruned
 _FIND_S: Final = 5  # how long to look for a primary when a store is opened
 _SOCKET_S: Final = 5  # a member that is frozen answers nothing: then the next one is asked
 _OLDEST_WIRE: Final = 17  # of MongoDB 6.0
@@ -185,7 +185,7 @@ def prepare(database: Documents, shown: str) -> None:
     Raises StoreError when the database has another layout.
     """
     layout = database["state"].find_one({"_id": "layout"})
-    if layout is None:
+    if layout is None or layout.get("version") == 1:
         _make_indexes(database)
         database["state"].update_one(
             {"_id": "layout"}, {"$set": {"version": LAYOUT_VERSION}}, upsert=True

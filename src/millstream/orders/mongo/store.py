@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -33,7 +34,13 @@ from millstream.orders.mongo.documents import (
 from millstream.orders.mongo.lease import Lease
 from millstream.orders.mongo.positions import Positions
 from millstream.orders.mongo.projection import Projector, write_projection, write_trades
-from millstream.orders.mongo.reading import Reader, projected_revision, robots_in
+from millstream.orders.mongo.pruning import Pruner
+from millstream.orders.mongo.reading import (
+    Reader,
+    projected_revision,
+    pruned_sentence,
+    robots_in,
+)
 from millstream.orders.mongo.server import connect, explained, is_passing, patiently, prepare
 from millstream.orders.mongo.tail import Tail
 from millstream.orders.store import Change, SavedRobot
@@ -55,13 +62,16 @@ class MongoStore:
 
     url: `mongodb://[user:password@]host[:port],…/database?replicaSet=…`; database: "millstream"
     if it names none. patience_s: how long a call waits for a new primary before it gives up.
+    keep_days: how long each change is kept; then of each order the last one. 0: for ever.
     Raises ConfigError when the URL is not one; StoreError when the servers cannot be reached, are
     no replica set, do not promise durable writes, or when another process owns the store.
     """
 
-    def __init__(self, url: str, patience_s: float = 60.0) -> None:
+    def __init__(self, url: str, patience_s: float = 60.0, keep_days: float = 90) -> None:
         self._address = parse_address(url)
         self._patience_s = patience_s
+        self._keep_days = keep_days
+        self._told_pruned = 0
         self._writing = threading.RLock()
         self._changed = threading.Condition()
         self._broken = ""  # why every later call is refused
@@ -95,7 +105,15 @@ class MongoStore:
         self._tail = Tail(reached)
         self._open = {order.order_id: order for order in reader.orders(None, open_only=True)}
         self._projector = Projector(self._database, reached, positions, self._unprojected)
-        self._reader = Reader(self._database, lambda: self._projector.revision, self._newer)
+        self._reader = Reader(
+            self._database, lambda: self._projector.revision, self._newer, self._tell_pruned
+        )
+        self._pruner = None
+        if self._keep_days:
+            shown, projector = self._address.shown, self._projector
+            self._pruner = Pruner(
+                self._database, shown, self._keep_days, lambda: projector.revision
+            )
 
     @property
     def revision(self) -> int:
@@ -221,6 +239,8 @@ class MongoStore:
             healthy = not self._broken
             self._break("it is closed; open it again to use it")
         self._projector.stop(_CLOSING_S if healthy else 0)
+        if self._pruner is not None:
+            self._pruner.stop(_CLOSING_S)
         self._lease.release()
         self._client.close()
 
@@ -242,7 +262,9 @@ class MongoStore:
                     return []
                 self._attempts += 1
                 token = f"{self._lease.owner}:{self._attempts}"
-                document = transaction(changes, new_ids, self._lease.epoch, token)
+                document = transaction(
+                    changes, new_ids, self._lease.epoch, token, datetime.now(UTC)
+                )
                 if self._is_committed(document, until_s):
                     self._remember(changes)
                     return changes
@@ -342,6 +364,11 @@ class MongoStore:
     def _booked(self, orders: dict[str, MyOrder], reports: Sequence[OrderReport]) -> set[str]:
         fills = {_fill_of(orders[one.order_id], one) for one in reports} - {""}
         return self._reader.booked(list(fills)) if fills else set()
+
+    def _tell_pruned(self, after: int, until: int) -> None:
+        if until > self._told_pruned:
+            self._told_pruned = until
+            _log.warning("%s", pruned_sentence(self._address.shown, after, until))
 
     def _newer(self, after: int) -> list[Change]:
         with self._changed:

@@ -27,6 +27,9 @@ class Tail:
         new = [change for change in changes if change.revision > self.revision]
         if not new:
             return
+        if new[-1].revision - self.revision != len(new):
+            # Of what was pruned only last states came: what is kept here is without a hole.
+            self._changes, new = [], _without_hole(new)
         self._changes += new
         self.revision = new[-1].revision
         if len(self._changes) > 2 * _LENGTH:
@@ -47,3 +50,11 @@ class Tail:
             return self._changes[start : None if limit is None else start + limit]
         own = [change for change in self._changes[start:] if change.robot == robot]
         return own[:limit]
+
+
+def _without_hole(changes: Sequence[Change]) -> list[Change]:
+    """The last of the changes, as far back as each follows the one before it."""
+    first = len(changes) - 1
+    while first and changes[first - 1].revision == changes[first].revision - 1:
+        first -= 1
+    return list(changes[first:])
