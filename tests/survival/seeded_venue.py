@@ -207,7 +207,7 @@ class SeededLine:
     def amend(self, order, price, volume):
         raise AssertionError("nobody amends here")
 
-    def ask(self, orders, symbols, since_ns, balances):
+    def ask(self, orders, symbols, since_ns, holdings):
         """Open orders, then ended ones, then fills: each at a moment of its own."""
         asked_ns = self._world.clock_ns
         found = {}

@@ -11,7 +11,6 @@ import random
 from collections import Counter
 from decimal import Decimal
 
-import msgspec
 import pytest
 from tests.survival.harness import Tally
 from tests.survival.mutants import BlindResend
@@ -21,6 +20,7 @@ from millstream.model import MyOrder, OrderStatus, OrderType, Side, TimeInForce
 from millstream.orders import Gateway, MemoryStore
 from millstream.orders.lines.answers import InDoubt, Rejected
 from millstream.orders.live import LiveSettings, LiveVenue
+from millstream.orders.live.weighing import Scales
 from millstream.orders.machine import Happened, is_open
 
 ORDERS = 8
@@ -160,15 +160,12 @@ class TimeoutMeansRejected(LiveVenue):
 class IgnoresLateFills(LiveVenue):
     """An order that has ended has no fills any more, it thinks."""
 
-    def _late_fills(self, evidence):
-        return []
-
     def _streamed_fill(self, event):
-        order = self._record.get(event.order_id)
+        order = self._own.get(event.order_id)
         return super()._streamed_fill(event) if order is not None and is_open(order) else []
 
-    def _seen(self, order, seen, evidence, now_ns):
-        reports = super()._seen(order, seen, evidence, now_ns)
+    def _weigh(self, evidence, now_ns):
+        reports = super()._weigh(evidence, now_ns)
         return [one for one in reports if one.happened is not Happened.FILLED]
 
 
@@ -177,7 +174,7 @@ class BelievesNotFound(LiveVenue):
 
     def __init__(self, *given):
         super().__init__(*given)
-        self._facts = msgspec.structs.replace(self._facts, not_found_grace_s=0)
+        self._scales = Scales(self._own, self._doubts, grace_s=0)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from tests.orders.sample import BTC, VENUE, fill, order, report
 from millstream.model import (
     Channel,
     Connected,
+    Exchange,
     Gap,
     Liquidity,
     MyOrderBatch,
@@ -50,8 +51,8 @@ class Script:
     def amend(self, order, price, volume):
         self.amended.append((order.order_id, price, volume))
 
-    def ask(self, orders, symbols, since_ns, balances):
-        self.asked.append(([one.order_id for one in orders], since_ns, balances))
+    def ask(self, orders, symbols, since_ns, holdings):
+        self.asked.append(([one.order_id for one in orders], since_ns, holdings))
 
     def answers(self):
         answers, self.next = self.next, []
@@ -61,11 +62,12 @@ class Script:
 class World:
     """A gateway at a live venue, with a clock moved by hand."""
 
-    def __init__(self, store=None, now_s=1000):
+    def __init__(self, store=None, now_s=1000, exchange=VENUE):
+        self.exchange = exchange
         self.now_ns = now_s * SECOND
         self.store = store or MemoryStore()
         self.line, self.told = Script(), []
-        self.venue = LiveVenue(LiveSettings(VENUE), self.line, self.store, self.told.extend)
+        self.venue = LiveVenue(LiveSettings(exchange), self.line, self.store, self.told.extend)
         self.gateway = Gateway(self.store, self.venue, 10**18)
         self.gateway.start(self.now_ns)
         self.turn()
@@ -80,14 +82,15 @@ class World:
         self.turn()
 
     def place(self, order_id="a1", **more):
-        one = msgspec.structs.replace(order(order_id, **more), received_ns=self.now_ns)
+        one = order(order_id, **more)
+        one = msgspec.structs.replace(one, received_ns=self.now_ns, exchange=self.exchange)
         self.store.insert([one])
         self.turn()
 
-    def evidence(self, open_=(), ended=(), fills=(), balances=None, failure=""):
+    def evidence(self, open_=(), ended=(), fills=(), holdings=None, failure=""):
         return Evidence(
             self.now_ns, self.now_ns, frozenset({BTC}), tuple(open_), tuple(ended), tuple(fills),
-            balances, failure,
+            holdings, failure,
         )  # fmt: skip
 
     def order(self, order_id="a1"):
@@ -305,22 +308,22 @@ class TestStream:
 class TestAccount:
     def test_the_robots_sum_is_compared_with_the_account_each_minute(self, world):
         begin = {"USDT": Decimal(1000), "BTC": Decimal(1)}
-        world.hear(world.evidence(balances=begin))
+        world.hear(world.evidence(holdings=begin))
         world.turn()
         world.place()
         world.hear(Placed("a1", "v1"))
         after = {"USDT": Decimal("959.99"), "BTC": Decimal("1.4")}
         fills = [seen_fill()]
         for _ in range(2):
-            world.hear(world.evidence([seen(S.PARTIAL, filled="0.4")], fills=fills, balances=after))
+            world.hear(world.evidence([seen(S.PARTIAL, filled="0.4")], fills=fills, holdings=after))
             world.turn(60)
         assert not any(isinstance(one, Gap) for one in world.told)
 
     def test_a_difference_that_stays_is_an_event_and_told_once(self, world):
-        world.hear(world.evidence(balances={"BTC": Decimal(1)}))
+        world.hear(world.evidence(holdings={"BTC": Decimal(1)}))
         world.turn()
         for _ in range(4):
-            world.hear(world.evidence(balances={"BTC": Decimal("1.5")}))
+            world.hear(world.evidence(holdings={"BTC": Decimal("1.5")}))
             world.turn(60)
         (gap,) = [one for one in world.told if isinstance(one, Gap)]
         assert (gap.channel, gap.expected, gap.got) == (Channel.MY_TRADE, "1", "1.5")
@@ -352,3 +355,47 @@ class TestRestart:
         store.insert([order("a1")])
         store.apply([report("a1", H.ACCEPTED, venue_id="v1"), report("a1", H.CANCEL_WISHED)], 2)
         assert World(store).line.canceled == [("a1", "v1")]
+
+
+class TestPositions:
+    """Of contracts, the account tells positions: all that robots ever filled should be there."""
+
+    @pytest.fixture
+    def world(self):
+        return World(exchange=Exchange.BINANCE_FUTURE)
+
+    def look(self, world, position, **more):
+        for _ in range(3):
+            world.turn(60)
+            world.hear(world.evidence(holdings={str(BTC): Decimal(position)}, **more))
+            world.turn()
+        return [(one.expected, one.got) for one in world.told if isinstance(one, Gap)]
+
+    def fill(self, world):
+        world.place()
+        world.hear(Placed("a1", "v1"))
+        opened = msgspec.structs.replace(seen(S.PARTIAL, filled="0.4"), exchange=world.exchange)
+        world.hear(world.evidence([opened], fills=[seen_fill()]))
+        assert world.order().filled_volume == Decimal("0.4")
+
+    def test_what_the_robots_filled_is_no_difference(self, world):
+        self.fill(world)
+        assert self.look(world, "0.4") == []
+        assert world.line.asked[-1][-1]  # and it was asked for
+
+    def test_a_position_that_no_fill_explains_is_told_once(self, world):
+        self.fill(world)
+        assert self.look(world, "-0.6") == [("0.4", "-0.6")]
+        assert self.look(world, "-0.6") == [("0.4", "-0.6")]
+
+    def test_a_position_that_is_gone_is_told_though_the_venue_lists_none(self, world):
+        self.fill(world)
+        for _ in range(2):
+            world.hear(world.evidence(holdings={}))
+            world.turn(60)
+        assert [one.got for one in world.told if isinstance(one, Gap)] == ["0"]
+
+    def test_what_an_earlier_session_filled_is_counted(self, world):
+        self.fill(world)
+        later = World(world.store, now_s=5000, exchange=world.exchange)
+        assert self.look(later, "0.4") == []

@@ -107,7 +107,7 @@ class Evidence(msgspec.Struct, frozen=True):
     open: tuple[MyOrder, ...]  # of the whole account
     ended: tuple[MyOrder, ...]
     fills: tuple[SeenFill, ...]
-    balances: Mapping[str, Decimal] | None = None  # None: not asked
+    holdings: Mapping[str, Decimal] | None = None  # by currency, of contracts by pair
     failure: str = ""  # why it is not complete, and proves no absence
 
 
@@ -136,9 +136,12 @@ class Line(Protocol):
         orders: Sequence[MyOrder],
         symbols: Sequence[CurrencyPair],
         since_ns: int,
-        balances: bool,
+        holdings: bool,
     ) -> None:
-        """Ask how these orders stand, for every open order, and for the pairs' fills since then."""
+        """Ask how these orders stand, for every open order, and for the pairs' fills since then.
+
+        holdings: ask for what the account holds, too.
+        """
         ...
 
     def cancel_all_after(self, seconds: int) -> None:

@@ -44,7 +44,7 @@ class Inquiry:
         pages = self._pages("/api/v3/myTrades", pair, since_ms, "id", "fromId")
         return [fill_of(one, pair) for one in pages]
 
-    def balances(self) -> dict[str, Decimal] | None:
+    def holdings(self) -> dict[str, Decimal] | None:
         """What the account holds."""
         found = self._try("/api/v3/account", {})
         return None if found is None else balances_of(found)

@@ -127,10 +127,10 @@ class BinanceLine(AnsweringLine):
         orders: Sequence[MyOrder],
         symbols: Sequence[CurrencyPair],
         since_ns: int,
-        balances: bool,
+        holdings: bool,
     ) -> None:
         """Ask how these orders stand, for every open order, and for the pairs' fills."""
-        self._asker.submit(self._ask, orders, symbols, since_ns, balances)
+        self._asker.submit(self._ask, orders, symbols, since_ns, holdings)
 
     def cancel_all_after(self, seconds: int) -> None:
         """Nothing: this venue has no such timer."""
@@ -177,7 +177,7 @@ class BinanceLine(AnsweringLine):
         orders: Sequence[MyOrder],
         symbols: Sequence[CurrencyPair],
         since_ns: int,
-        balances: bool,
+        holdings: bool,
     ) -> None:
         asked_ns, symbols_ = time.time_ns(), frozenset(symbols)
         inquiry = Inquiry(self._asking, self._pairs)
@@ -188,7 +188,7 @@ class BinanceLine(AnsweringLine):
             for pair in nameless:
                 ended += inquiry.all_orders(pair, since_ns // 1_000_000)
             fills = [one for pair in symbols for one in inquiry.fills(pair, since_ns // 1_000_000)]
-            held = inquiry.balances() if balances else None
+            held = inquiry.holdings() if holdings else None
         except Exception:
             _log.exception("binance: its lists cannot be read")
             why = "its lists cannot be read"

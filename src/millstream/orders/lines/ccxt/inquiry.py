@@ -13,7 +13,7 @@ import msgspec
 from millstream.model import CurrencyPair, Exchange, MyOrder
 from millstream.orders.lines.answers import SeenFill
 from millstream.orders.lines.ccxt.failures import sentence
-from millstream.orders.lines.ccxt.words import balances_of, fill_of, order_of
+from millstream.orders.lines.ccxt.words import balances_of, fill_of, order_of, positions_of
 from millstream.orders.lines.instrument import Instrument
 from millstream.orders.lines.venues import VenueFacts
 
@@ -64,8 +64,11 @@ class Inquiry:
         found = await self._pages("fetch_my_trades", pair, since_ms)
         return [one for words in found if (one := fill_of(words, contract)) is not None]
 
-    async def balances(self) -> dict[str, Decimal] | None:
-        """What the account holds."""
+    async def holdings(self) -> dict[str, Decimal] | None:
+        """What the account holds: its balances, or its positions where contracts are traded."""
+        if self._facts.contracts:
+            positions = await self._try(self._client.fetch_positions)
+            return None if positions is None else positions_of(positions, self._contract)
         found = await self._try(self._client.fetch_balance)
         return None if found is None else balances_of(found)
 

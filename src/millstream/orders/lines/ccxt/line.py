@@ -114,10 +114,10 @@ class CcxtLine(LoopLine):
         orders: Sequence[MyOrder],
         symbols: Sequence[CurrencyPair],
         since_ns: int,
-        balances: bool,
+        holdings: bool,
     ) -> None:
         """Ask how these orders stand, for every open order, and for the pairs' fills."""
-        self._begin(self._ask(orders, symbols, since_ns, balances))
+        self._begin(self._ask(orders, symbols, since_ns, holdings))
 
     def cancel_all_after(self, seconds: int) -> None:
         """Have the venue cancel all orders of the account if this is not said again in time."""
@@ -218,7 +218,7 @@ class CcxtLine(LoopLine):
         orders: Sequence[MyOrder],
         symbols: Sequence[CurrencyPair],
         since_ns: int,
-        balances: bool,
+        holdings: bool,
     ) -> None:
         inquiry = Inquiry(self._client, self._exchange, self._facts, self._instruments)
         asked_ns, since_ms = time.time_ns(), since_ns // 1_000_000
@@ -235,7 +235,7 @@ class CcxtLine(LoopLine):
                     ended += await inquiry.orders(call, pair, since_ms)
             for pair in symbols:
                 fills += await inquiry.fills(pair, since_ms)
-            held = await inquiry.balances() if balances else None
+            held = await inquiry.holdings() if holdings else None
         except Exception:
             _log.exception("%s: its lists cannot be read", self._exchange)
             inquiry.failures.append("its lists cannot be read")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
 
@@ -21,7 +21,16 @@ from millstream.orders.lines.instrument import Instrument
 from millstream.orders.lines.venues import VenueFacts
 from millstream.orders.machine import Fill
 
-__all__ = ["Words", "arguments", "balances_of", "fill_of", "instrument_of", "order_of", "pair_of"]
+__all__ = [
+    "Words",
+    "arguments",
+    "balances_of",
+    "fill_of",
+    "instrument_of",
+    "order_of",
+    "pair_of",
+    "positions_of",
+]
 
 Words: TypeAlias = Mapping[str, Any]
 
@@ -154,6 +163,24 @@ def balances_of(words: Words) -> dict[str, Decimal]:
     total: Words = words.get("total") or {}
     found = {str(currency): _number(amount) or _ZERO for currency, amount in total.items()}
     return {currency: amount for currency, amount in found.items() if amount}
+
+
+def positions_of(listed: Iterable[Words], contract: Callable[[str], Decimal]) -> dict[str, Decimal]:
+    """What the account is long of (above 0) or short, in base currency, by pair.
+
+    contract: base currency in one contract of a symbol. Of a pair that is held long and short at
+    once, the difference.
+    """
+    found: dict[str, Decimal] = {}
+    for words in listed:
+        symbol = str(words.get("symbol") or "")
+        pair = pair_of(symbol)
+        if pair is None or ":" not in symbol:  # a margin position on spot is none of contracts
+            continue
+        sign = -1 if words.get("side") == "short" else 1
+        volume = (_number(words.get("contracts")) or _ZERO) * contract(symbol) * sign
+        found[str(pair)] = found.get(str(pair), _ZERO) + volume
+    return {name: volume for name, volume in found.items() if volume}
 
 
 def pair_of(symbol: object) -> CurrencyPair | None:

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 async def evidence(
-    tws: Tws, contracts: Contracts, account: str, symbols: Sequence[CurrencyPair], balances: bool
+    tws: Tws, contracts: Contracts, account: str, symbols: Sequence[CurrencyPair], holdings: bool
 ) -> Evidence:
     """What TWS says now. Raises nothing: what could not be asked is named in it."""
     asked_ns, unread = time.time_ns(), tws.unread
@@ -48,7 +48,7 @@ async def evidence(
     listed += await attempt("open orders", tws.open_orders) or []
     listed += await attempt("ended orders", tws.completed_orders) or []
     fills += await attempt("executions", lambda: tws.executions(account)) or []
-    if balances and (told := await attempt("balances", tws.balances)) is not None:
+    if holdings and (told := await attempt("balances", tws.balances)) is not None:
         rows, positions = ([one for one in part if account in ("", one.account)] for part in told)
         held = balances_of(rows, positions)
     if tws.unread > unread:

@@ -103,10 +103,10 @@ class IBLine(LoopLine):
         orders: Sequence[MyOrder],
         symbols: Sequence[CurrencyPair],
         since_ns: int,
-        balances: bool,
+        holdings: bool,
     ) -> None:
         """Ask for every open order, and for all that ended and filled as long as TWS tells it."""
-        self._begin(self._ask(symbols, balances))
+        self._begin(self._ask(symbols, holdings))
 
     def cancel_all_after(self, seconds: int) -> None:
         """Nothing: this venue has no such timer."""
@@ -223,8 +223,8 @@ class IBLine(LoopLine):
             venue_id = str(trade.order.permId)
             self._say(Amended(order_id, fitted.price, fitted.volume, venue_id))
 
-    async def _ask(self, symbols: Sequence[CurrencyPair], balances: bool) -> None:
-        self._say(await evidence(self._tws, self._contracts, self._account, symbols, balances))
+    async def _ask(self, symbols: Sequence[CurrencyPair], holdings: bool) -> None:
+        self._say(await evidence(self._tws, self._contracts, self._account, symbols, holdings))
 
     async def _known(self, pair: CurrencyPair) -> tuple[Any, Instrument]:
         """A pair's contract and its rules. Raises ConfigError, StreamError or TimeoutError."""

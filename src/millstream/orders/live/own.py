@@ -1,0 +1,76 @@
+"""Our own orders on one venue, as the store has them, and found by what the venue says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
+from millstream.orders.live.evidence import same_order
+from millstream.orders.machine import is_open
+from millstream.orders.store import OrderRecord
+
+__all__ = ["OwnOrders", "among"]
+
+
+class OwnOrders:
+    """A reader of the store. on_fill: given each fill of the venue's orders."""
+
+    def __init__(
+        self, record: OrderRecord, exchange: Exchange, on_fill: Callable[[MyTrade], object]
+    ) -> None:
+        self._record, self._exchange, self._on_fill = record, exchange, on_fill
+        self._after = 0  # the last revision that was read
+        self._order_ids: dict[str, str] = {}  # by the venue's id, of every order there was
+        self._born_ns: dict[str, int] = {}  # when open orders were wished
+        self._filled: set[CurrencyPair] = set()
+
+    def follow(self) -> None:
+        """Read what the store has learned since."""
+        while changes := self._record.changes(self._after):
+            self._after = changes[-1].revision
+            for change in changes:
+                if change.exchange is self._exchange:
+                    self._read(change)
+
+    def get(self, order_id: str) -> MyOrder | None:
+        """The order as it stands, or None."""
+        return self._record.get(order_id) if order_id else None
+
+    def of_venue_id(self, venue_id: str) -> MyOrder | None:
+        """The order that the venue calls so, ended or not."""
+        return self.get(self._order_ids.get(venue_id, ""))
+
+    def open(self) -> list[MyOrder]:
+        """Every open order."""
+        orders = self._record.orders(open_only=True)
+        return [order for order in orders if order.exchange is self._exchange]
+
+    def born_ns(self, order: MyOrder) -> int:
+        """When an open order was wished."""
+        return self._born_ns.get(order.order_id, order.received_ns)
+
+    def positions(self) -> dict[str, Decimal]:
+        """What the fills of all robots add up to in base currency, by pair."""
+        everybody = None
+        return {
+            str(pair): self._record.position(everybody, self._exchange, pair)
+            for pair in self._filled
+        }
+
+    def _read(self, change: MyOrder | MyTrade) -> None:
+        if isinstance(change, MyTrade):
+            self._filled.add(change.symbol)
+            self._on_fill(change)
+            return
+        if change.venue_id:
+            self._order_ids[change.venue_id] = change.order_id
+        if is_open(change):
+            self._born_ns.setdefault(change.order_id, change.received_ns)
+        else:
+            self._born_ns.pop(change.order_id, None)
+
+
+def among(orders: list[MyOrder], seen: MyOrder) -> MyOrder | None:
+    """The one of our orders that the venue speaks of."""
+    return next((order for order in orders if same_order(order, seen)), None)

@@ -1,0 +1,86 @@
+"""What evidence settles, and what stays in doubt. Pure.
+
+What the venue shows of an order      is stored        and the order
+listed, and nothing is missing        as shown         is in doubt no more
+listed, without all of its fills      fills, no end    stays in doubt
+listed open, and a cancel is wished   as shown         is canceled again, and stays in doubt
+nowhere, before the grace is over     nothing          stays in doubt
+nowhere after it, and never seen      REJECTED         never reached the venue
+nowhere after it, though it was open  nothing          stays in doubt: only the venue can say how
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Container
+from typing import Final
+
+import msgspec
+
+from millstream.model import MyOrder, OrderStatus
+from millstream.orders.lines.answers import Evidence
+from millstream.orders.live.doubts import Doubts
+from millstream.orders.live.evidence import missing_fills, reports_of, same_order
+from millstream.orders.live.own import OwnOrders
+from millstream.orders.machine import Happened, OrderReport, is_open
+
+__all__ = ["Scales"]
+
+_log = logging.getLogger(__name__)
+_SECOND_NS: Final = 1_000_000_000
+
+
+class Scales:
+    """Weighs evidence about own orders. grace_s: for so long "not there" proves nothing."""
+
+    def __init__(self, own: OwnOrders, doubts: Doubts, grace_s: int) -> None:
+        self._own, self._doubts, self._grace_ns = own, doubts, grace_s * _SECOND_NS
+
+    def weigh(
+        self, evidence: Evidence, placing: Container[str], now_ns: int
+    ) -> tuple[list[OrderReport], list[MyOrder]]:
+        """What to store, and which orders to cancel again. placing: not answered yet."""
+        reports: list[OrderReport] = []
+        to_cancel: list[MyOrder] = []
+        listed = [*evidence.ended, *evidence.open]
+        for order in self._own.open():
+            if order.order_id in placing or order.status is OrderStatus.INTENT:
+                continue
+            seen = next((one for one in listed if same_order(order, one)), None)
+            if seen is None:
+                if order.symbol in evidence.symbols and not evidence.failure:
+                    reports += self._not_found(order, evidence)
+                continue
+            fills = [one for one in evidence.fills if one.venue_id == seen.venue_id]
+            reports += reports_of(order, seen, fills)
+            if missing_fills(order, seen, fills) or (not is_open(seen) and evidence.failure):
+                self._doubts.begin(order.order_id, now_ns)
+            elif is_open(seen) and order.cancel_wished:
+                self._doubts.begin(order.order_id, now_ns)
+                to_cancel.append(msgspec.structs.replace(order, venue_id=seen.venue_id))
+            else:
+                self._doubts.settle(order.order_id)
+        return reports + self._late_fills(evidence), to_cancel
+
+    def _not_found(self, order: MyOrder, evidence: Evidence) -> list[OrderReport]:
+        since_ns = self._doubts.begin(order.order_id, evidence.answered_ns)
+        waited_ns = evidence.asked_ns - since_ns
+        if waited_ns < self._grace_ns:
+            return []
+        if order.status is not OrderStatus.UNKNOWN:
+            # It was there once, so it ended; how, only the venue can say.
+            _log.error("order %s was open, and the venue lists it nowhere", order.order_id)
+            return []
+        self._doubts.settle(order.order_id)
+        why = f"never reached the venue: not listed there {waited_ns / 1e9:.0f} s after it was sent"
+        return [OrderReport(order.order_id, Happened.REJECTED, reason=why)]
+
+    def _late_fills(self, evidence: Evidence) -> list[OrderReport]:
+        """Fills of own orders that have ended here: booked all the same, and once."""
+        reports = []
+        for one in evidence.fills:
+            order = self._own.of_venue_id(one.venue_id)
+            if order is not None and not is_open(order):
+                fill = OrderReport(order.order_id, Happened.FILLED, one.venue_id, one.fill)
+                reports.append(fill)
+        return reports
