@@ -103,6 +103,20 @@ def test_a_session_with_its_orders_on_a_server_is_stopped_by_its_folder(tmp_path
     assert KillSwitch(store_file("mongodb://h/d", tmp_path)).look(1).state is RiskState.HALTED
 
 
+def test_a_folder_that_was_used_with_a_file_and_with_a_server_is_stopped_for_both(
+    store, tmp_path, capsys
+):
+    on_server = store_file("mongodb://h/d", tmp_path)
+    on_server.touch()  # as whoever runs the orders leaves it
+    switches = [KillSwitch(tmp_path / "orders.sqlite"), KillSwitch(on_server)]
+    assert run(["kill", str(tmp_path), "--why", "news"]) == 0
+    assert [switch.look(1).state for switch in switches] == [RiskState.HALTED] * 2
+    assert run(["kill", str(tmp_path), "--status"]) == 0
+    assert capsys.readouterr().out.count("news") == 2
+    assert run(["kill", str(tmp_path), "--resume"]) == 0
+    assert [switch.look(2).state for switch in switches] == [RiskState.ACTIVE] * 2
+
+
 def test_a_signal_halts_a_running_session(tmp_path):
     with simulated_exchange("--market-seconds", 600, "--speed", 20) as exchange:
         config = {

@@ -31,15 +31,13 @@ def kill(place: Path, why: str, reduce: bool, resume: bool, status: bool) -> int
     if reduce + resume + status > 1:
         raise click.UsageError("--reduce, --resume and --status exclude each other")
     switches = [KillSwitch(store) for store in _stores_of(place)]
+    held = "; ".join({str(brake): brake for brake in map(_braked, switches) if brake})
     if status:
-        brakes = [str(brake) for brake in map(_braked, switches) if brake]
-        click.echo("; ".join(brakes) or "active")
+        click.echo(held or "active")
         return 0
     if resume:
-        brakes = [str(brake) for brake in map(_braked, switches) if brake]
         for switch in switches:
             switch.release()
-        held = "; ".join(brakes)
         click.echo(f"trading goes on; it was {held}" if held else "trading was not stopped")
         return 0
     state = RiskState.REDUCING if reduce else RiskState.HALTED
