@@ -11,9 +11,11 @@ import os
 import random
 import time
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+from tests.exchange.ib import tws
+from tests.exchange.scripted.ib_faults import PAIRS, FaultyTws, TwsWitness
 from tests.exchange.scripted.tongues import TONGUES
 from tests.exchange.scripted.venue import FAULTS, scripted
 from tests.exchange.scripted.witness import Witness
@@ -76,18 +78,24 @@ async def run(seconds, every_s, faults_every_s, lifetime_s):
             venue.forgets = True
         witnesses = [Witness(venue) for venue in venues]
         streams = [stream_of(*one, lifetime_s) for one in zip(venues, witnesses, strict=True)]
+        ib = await stack.enter_async_context(faulty_tws(every_s))
+        venues.append(ib)
+        witnesses.append(TwsWitness(ib))
+        streams.append(ib_stream(ib, witnesses[-1]))
         running = [asyncio.create_task(stream.start()) for stream in streams]
         warm_mib, next_print = 0.0, 60.0
         while (passed := time.monotonic() - began) < seconds:
             await asyncio.sleep(faults_every_s)
-            inject(chance, chance.choice(venues))
+            venue = chance.choice(venues)
+            ib.inject(chance) if venue is ib else inject(chance, venue)
             if not warm_mib and passed > min(180.0, seconds / 3):
                 warm_mib = resident_mib()
             if passed > next_print:
                 next_print += 60.0
                 report(passed, venues, witnesses, warm_mib)
             assert not any(task.done() for task in running)
-        for venue in venues:
+        ib.heal()
+        for venue in venues[:-1]:
             for line in venue.lines.values():
                 line.fault = ""
         for _ in range(100):  # everything heals, and the stalls end
@@ -116,6 +124,31 @@ def stream_of(venue, witness, lifetime_s):
         settings["candle_interval"] = tongue.candle_interval
     stream = get_exchange_stream(
         tongue.exchange, list(venue.pairs), channels, api_host=venue.url, subscribe_args=settings
+    )
+    stream.bind_observer(witness)
+    return stream
+
+
+@asynccontextmanager
+async def faulty_tws(every_s):
+    """A TWS whose market moves."""
+    heard = []
+    async with tws.tws(lambda client, fields: heard[0].hear(client, fields)) as server:
+        made = FaultyTws(SEED, server)
+        heard.append(made)
+        moving = asyncio.create_task(made.run(every_s))
+        try:
+            yield made
+        finally:
+            moving.cancel()
+
+
+def ib_stream(ib, witness):
+    """IB's; it refuses `lifetime_s`."""
+    channels = ["ticker", "trade", "book", "candle"]
+    settings = PATIENCE | {"candle_interval": "1m"}
+    stream = get_exchange_stream(
+        "ib", PAIRS, channels, api_host=ib.server.url, api_auth_data=7, subscribe_args=settings
     )
     stream.bind_observer(witness)
     return stream

@@ -85,7 +85,7 @@ class ScriptedTws:
 
     def hear(self, client: Any, fields: list[str]) -> None:
         """A request of a client."""
-        number, request = int(fields[0]), fields[2]
+        number, request = int(fields[0]), fields[2] if len(fields) > 2 else ""
         if number in (tws.CANCEL_DEPTH, tws.CANCEL_TICKER):
             self.books.pop((client, request), None)
             self.quotes.pop((client, request), None)
@@ -113,7 +113,7 @@ class ScriptedTws:
         if self.mute:
             return
         for (client, request), (_, rows) in self.books.items():
-            client.send_raw(frames.row(request, *rows.step()))
+            self.tell(client, frames.row(request, *rows.step()))
         for client, request in self.quotes:
             client.send_raw(frames.price(request, 1, "999.5", str(self._rng.randint(1, 400))))
             client.send_raw(frames.price(request, 2, "1000.5", "6"))
@@ -126,16 +126,20 @@ class ScriptedTws:
         for (client, request), name in self.charts.items():
             client.send_raw(self.bars[name].update(request))
 
+    def tell(self, client: Any, payload: bytes) -> None:
+        """One row of a book."""
+        client.send_raw(payload)
+
     def forget(self) -> None:
         """Nobody is connected any more."""
         for asked in (self.books, self.quotes, self.tapes, self.charts):
             asked.clear()
 
-    async def run(self) -> None:
+    async def run(self, every_s: float = 0.005) -> None:
         """Move on until cancelled."""
         while True:
             self.step()
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(every_s)
 
     def hang_up_in_a_frame(self, client: Any) -> None:
         """Close in the middle of a message."""
