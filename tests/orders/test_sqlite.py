@@ -459,3 +459,25 @@ FileAgainstDicts.TestCase.settings = settings(
     max_examples=40, stateful_step_count=25, deadline=None
 )
 test_the_file_and_plain_dicts_are_one_store = FileAgainstDicts.TestCase
+
+
+def test_what_a_follower_is_told_from_memory_is_what_the_file_holds(path):
+    store = SqliteStore(path)
+    for number in range(0, 1_400, 50):
+        ids = [f"o{one}" for one in range(number, number + 50)]
+        store.insert([order(one, robot="odd" if number % 100 else "even") for one in ids])
+        store.apply([filled(one, trade_id=f"t{one}", volume="0.1") for one in ids], number + 1)
+    last = store.revision
+    asked = [
+        (after, robot, limit)
+        for after in (0, 1, last - 1_001, last - 1_000, last - 999, last - 60, last - 1, last)
+        for robot in (None, "odd", "even", "nobody")
+        for limit in (1, 70, 100_000)
+    ]
+    told = [store.changes(*one) for one in asked]
+    store.close()
+    again = SqliteStore(path)  # nothing in memory yet
+    assert told == [again.changes(*one) for one in asked]
+    again.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.changes(0)

@@ -7,8 +7,10 @@ Tables for a person with a shell: `orders` (each as it stands), `trades`, `posit
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -67,6 +69,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
 _HAS_PROCESS: Final = "SELECT count(*) FROM pragma_table_info('robots') WHERE name = 'process'"
 _GET: Final = f"{ORDERS} WHERE orders.order_id = ?"
 
+_LATEST: Final = 1_000  # changes that a follower need not read from the file
+
 _C = TypeVar("_C", MyOrder, Change)
 
 
@@ -89,6 +93,7 @@ class SqliteStore:
             self._writing = threading.Lock()
             self._reading = threading.Lock()
             self._changed = threading.Condition()
+            self._latest: deque[Change] = deque(maxlen=_LATEST)  # committed, all of them
             self._broken = ""  # why every later call is refused
             self._load()
         except BaseException:
@@ -199,6 +204,9 @@ class SqliteStore:
         latest = self._revision if robot is None else self._revision_of_robot.get(robot, 0)
         if after >= latest and not self._broken:
             return []
+        if (known := self._known_since(after)) is not None:
+            of_it = (change for change in known if robot is None or change.robot == robot)
+            return list(islice(of_it, limit))
         if robot is None:
             return self._read(
                 "SELECT body FROM changes WHERE revision > ? ORDER BY revision LIMIT ?",
@@ -279,8 +287,20 @@ class SqliteStore:
                 else:
                     self._open.pop(change.order_id, None)
         with self._changed:
+            self._latest += changes
             self._revision += len(changes)
             self._changed.notify_all()
+
+    def _known_since(self, after: int) -> list[Change] | None:
+        """All changes above a revision, ascending, without the file; None: read it.
+
+        Each statement would let go of the interpreter, which a busy session gives back late.
+        """
+        with self._changed:
+            wanted = self._revision - after
+            if self._broken or wanted > len(self._latest):
+                return None
+            return list(islice(self._latest, len(self._latest) - wanted, None))
 
     def _check_usable(self) -> None:
         if self._broken:
