@@ -230,11 +230,11 @@ def test_an_election_delays_a_command_and_its_answer_and_loses_neither():
 
 
 def test_a_session_is_commanded_by_plain_pymongo_and_records_what_came_another_way(
-    exchange,
+    exchange,  # noqa: F811
     control,
     mongo_url,
     tmp_path,
-    capsys,  # noqa: F811
+    capsys,
 ):
     session = Session(config(exchange, order_store=mongo_url), tmp_path / "out")
     try:

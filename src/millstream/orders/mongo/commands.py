@@ -275,7 +275,8 @@ class CommandBox:
     # ---- what is shown ---------------------------------------------------------------------------
 
     def _entry(self, accepted: bool | None, why: str) -> Document:
-        return self._signed({"accepted": accepted, "reason": why})
+        said = {"accepted": accepted, "reason": why, "standing": "", "parameters": None}
+        return self._signed(said)
 
     def _signed(self, entry: Document) -> Document:
         return {"process": self._process, **entry, "when": datetime.now(UTC)}
