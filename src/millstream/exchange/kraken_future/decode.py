@@ -1,48 +1,35 @@
 """Kraken Futures' frames to events. Pure: bytes and their receive time in, events out.
 
-What a frame is stands in its first `"feed":"..."`, wherever that is: it is cut out of the bytes and
-looked up, and the handler's one pass of msgspec checks the rest. Whatever looks different takes
-`_other`.
+A frame's handler is found by what stands before the first comma, `{"feed":"trade"` (`feeding.py`);
+else by its first `"feed":"..."`, wherever that is. Whatever looks different takes `_other`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable
 
 import msgspec
 
 from millstream.errors import ConfigError
-from millstream.exchange.decoding import (
-    ACKNOWLEDGEMENT,
-    UNREADABLE,
-    Topic,
-    unreadable_reason,
-)
+from millstream.exchange.decoding import ACKNOWLEDGEMENT, Topic
+from millstream.exchange.feeding import Handler, WrongFrame, feeder
 from millstream.exchange.kraken_future import wire
 from millstream.exchange.kraken_future.account import Account
 from millstream.exchange.kraken_future.book import PairBook
+from millstream.exchange.kraken_future.channels import (
+    book_handlers,
+    ticker_handler,
+    trade_handlers,
+)
 from millstream.exchange.kraken_future.trades import PairTrades
 from millstream.exchange.streamed import ResubscribedDecoder
-from millstream.model import Channel, CurrencyPair, Event, Exchange, Gap, Resynced, Ticker
-
-Handler: TypeAlias = Callable[[bytes, int], list[Event]]
+from millstream.model import Channel, CurrencyPair, Event, Exchange, Gap, Resynced
 
 _KRAKEN_FUTURE = Exchange.KRAKEN_FUTURE
-_NOT_SUBSCRIBED = "a product that was not subscribed"
-_ticker = msgspec.json.Decoder(wire.Ticker).decode
-_trade = msgspec.json.Decoder(wire.Trade).decode
-_trades = msgspec.json.Decoder(wire.TradeSnapshot).decode
-_book = msgspec.json.Decoder(wire.BookSnapshot).decode
-_level = msgspec.json.Decoder(wire.BookLevel).decode
 _orders = msgspec.json.Decoder(wire.OrderSnapshot).decode
 _change = msgspec.json.Decoder(wire.OrderChange).decode
 _fills = msgspec.json.Decoder(wire.Fills).decode
 _anything = msgspec.json.Decoder(wire.Anything).decode
-
-
-class WrongFrame(Exception):
-    """Readable, but not what this venue may say."""
 
 
 class KrakenFutureDecoder(ResubscribedDecoder):
@@ -79,29 +66,17 @@ class KrakenFutureDecoder(ResubscribedDecoder):
             for pair, topic in self._of(Channel.TRADE)
         }
         self._account = Account(self.channels, product_prefix)
-        self._handlers = self._make_handlers()
+        self._by_name: dict[bytes, Handler] = {}
+        for channel in self.channels:
+            for feed, handler in self._handlers(channel).items():
+                self._by_name[feed.encode()] = handler
+        heads = {b'{"feed":"' + name + b'"': one for name, one in self._by_name.items()}
+        self.feed = feeder(counts, heads, b",", self._feed_finder(), self._lost)
 
     @property
     def account(self) -> Account:
         """What is known of the own orders."""
         return self._account
-
-    def feed(self, raw: bytes, received_ns: int) -> list[Event]:
-        """The events of one frame; an empty list when it has none. Never raises."""
-        self._counts.frames += 1
-        # An acknowledgement names a feed, too, and is none of its frames.
-        is_event = raw.startswith(b'{"event"')
-        feed = b"" if is_event else raw.partition(b'"feed":"')[2].partition(b'"')[0]
-        try:
-            if not raw.isascii():
-                raw.decode()  # fields that nobody reads must be text, too
-            return self._handlers.get(feed, self._other)(raw, received_ns)
-        except UNREADABLE as error:
-            reason, detail = unreadable_reason(error), str(error)
-        except WrongFrame as error:
-            reason, detail = str(error), ""
-        self._counts.reject(reason, detail, raw)
-        return self._lost(raw, received_ns)
 
     def replaced(self) -> None:
         """The next frame comes from the new connection, which begins with snapshots."""
@@ -121,108 +96,41 @@ class KrakenFutureDecoder(ResubscribedDecoder):
             topic.restart()
             self._acknowledged[topic].clear()
 
+    def _feed_finder(self) -> Handler:
+        """The handler of a frame that does not begin with its feed, as tickers do not."""
+        by_name, other = self._by_name, self._other
+
+        def find(raw: bytes, received_ns: int) -> list[Event]:
+            if raw.startswith(b'{"event"'):  # an acknowledgement names a feed and is none of it
+                return other(raw, received_ns)
+            feed = raw.partition(b'"feed":"')[2].partition(b'"')[0]
+            return by_name.get(feed, other)(raw, received_ns)
+
+        return find
+
     # ---- a handler per feed ---------------------------------------------------------------------
 
-    def _make_handlers(self) -> dict[bytes, Handler]:
-        handlers: dict[bytes, Handler] = {}
-        for channel in self.channels:
-            match channel:
-                case Channel.TICKER:
-                    handlers[b"ticker"] = self._ticker_handler()
-                case Channel.TRADE:
-                    handlers |= {b"trade": self._trade, b"trade_snapshot": self._trade_snapshot}
-                case Channel.BOOK:
-                    handlers |= {b"book": self._level_handler(), b"book_snapshot": self._snapshot}
-                case _:
-                    for feed in wire.FEEDS[channel]:
-                        orders = feed == "open_orders"
-                        now = self._order if orders else self._fill
-                        handlers[feed.encode()] = now
-                        handlers[f"{feed}_snapshot".encode()] = (
-                            self._order_snapshot if orders else self._fill
-                        )
-        return handlers
+    def _handlers(self, channel: Channel) -> dict[str, Handler]:
+        """By the names of their feeds."""
+        counts = self._counts
+        match channel:
+            case Channel.TICKER:
+                served = {self._product(pair): (pair, topic) for pair, topic in self._of(channel)}
+                return ticker_handler(served, counts)
+            case Channel.TRADE:
+                return trade_handlers(self._trades, counts)
+            case Channel.BOOK:
+                return book_handlers(self._books, counts)
+            case _:
+                own: dict[str, Handler] = {}
+                for feed in wire.FEEDS[channel]:
+                    orders = feed == "open_orders"
+                    own[feed] = self._order if orders else self._fill
+                    own[f"{feed}_snapshot"] = self._order_snapshot if orders else self._fill
+                return own
 
     def _product(self, pair: CurrencyPair) -> str:
         return wire.product(pair, self._prefix)
-
-    def _ticker_handler(self) -> Handler:
-        served = {self._product(pair): (pair, topic) for pair, topic in self._of(Channel.TICKER)}
-        counts = self._counts
-
-        def handle(raw: bytes, received_ns: int) -> list[Event]:
-            told = _ticker(raw)
-            found = served.get(told.product_id)
-            if found is None:
-                counts.ignore(_NOT_SUBSCRIBED)
-                return []
-            pair, topic = found
-            topic.last_ns = received_ns
-            topic.updates += 1
-            bid, ask, bid_size, ask_size = told.bid, told.ask, told.bid_size, told.ask_size
-            if not bid or not ask or bid_size is None or ask_size is None:
-                counts.ignore("a market without a bid and an ask")
-                return []
-            counts.tickers += 1
-            exchange_ns = told.time * 1_000_000
-            return [
-                Ticker(received_ns, _KRAKEN_FUTURE, pair, exchange_ns, bid, bid_size, ask, ask_size)
-            ]
-
-        return handle
-
-    def _trade(self, raw: bytes, received_ns: int) -> list[Event]:
-        told = _trade(raw)
-        return self._take(told.product_id, [told], received_ns)
-
-    def _trade_snapshot(self, raw: bytes, received_ns: int) -> list[Event]:
-        told = _trades(raw)
-        ordered = sorted(told.trades, key=lambda one: one.seq)  # it comes newest first
-        return self._take(told.product_id, ordered, received_ns)
-
-    def _take(self, product_id: str, told: Sequence[wire.Trade], received_ns: int) -> list[Event]:
-        counts, trades = self._counts, self._trades.get(product_id)
-        if trades is None:
-            counts.ignore(_NOT_SUBSCRIBED)
-            return []
-        trades.topic.last_ns = received_ns
-        trades.topic.updates += 1
-        before = counts.trades
-        events: list[Event] = []
-        for one in told:
-            events += trades.take(one, received_ns)
-        new = counts.trades - before
-        if new:
-            if new > 1:
-                counts.further += new - 1
-        else:
-            counts.ignore("trades seen before, or that are no trade of the market")
-        return events
-
-    def _snapshot(self, raw: bytes, received_ns: int) -> list[Event]:
-        told = _book(raw)
-        book = self._books.get(told.product_id)
-        if book is None:
-            self._counts.ignore(_NOT_SUBSCRIBED)
-            return []
-        book.topic.last_ns = received_ns
-        book.topic.updates += 1
-        return book.snapshot(told, received_ns)
-
-    def _level_handler(self) -> Handler:
-        books, counts = self._books, self._counts
-
-        def handle(raw: bytes, received_ns: int) -> list[Event]:
-            told = _level(raw)
-            book = books.get(told.product_id)
-            if book is None:
-                counts.ignore(_NOT_SUBSCRIBED)
-                return []
-            book.topic.last_ns = received_ns
-            book.topic.updates += 1
-            return book.level(told, received_ns)
-
-        return handle
 
     def _order_snapshot(self, raw: bytes, received_ns: int) -> list[Event]:
         events = self._account.snapshot(_orders(raw).orders, received_ns)
@@ -270,7 +178,7 @@ class KrakenFutureDecoder(ResubscribedDecoder):
             return []
         if seen.feed is None:
             raise WrongFrame("a frame of no known kind")
-        handler = self._handlers.get(seen.feed.encode())
+        handler = self._by_name.get(seen.feed.encode())
         if handler is not None:
             return handler(raw, received_ns)
         self._counts.ignore("a feed that was not subscribed")
