@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,6 +97,27 @@ def told(freqtrade, first, end):
         "tema": [50.0 + n / 100 for n in number], "bb_middleband": [100.0] * len(number),
     }  # fmt: skip
     freqtrade("api", "frame", pair=PAIR, first=first, end=end, changes=columns)
+
+
+def test_our_running_bot_trades_the_pairs_of_a_real_producer(freqtrade, tmp_path):
+    port = free_port()
+    server = {
+        "enabled": True, "listen_ip_address": "127.0.0.1", "listen_port": port, "username": "u",
+        "password": "p", "jwt_secret_key": "x" * 40, "ws_token": TOKEN,
+    }  # fmt: skip
+    freqtrade("api", "producer", api_server=server)
+    freqtrade("api", "pairs", pairs=["SOL/USDT", PAIR, "SOL/EUR"])
+    told(freqtrade, 0, ROWS)
+    values = json.loads(re.sub(r"//.*", "", (EXAMPLE / "consumer.json").read_text()))
+    values |= {"strategy_path": str(EXAMPLE), "pairlists": [{"method": "ProducerPairList"}]}
+    values["exchange"]["pair_whitelist"] = []
+    values["external_message_consumer"]["producers"][0]["port"] = port
+    file = tmp_path / "following.json"
+    file.write_text(json.dumps(values))
+    with bot(file, tmp_path / "out") as consumer:
+        figures = json.loads(consumer.stdout.readline())
+    freqtrade("api", "stop")
+    assert [row["pair"] for row in figures["pairs"]] == ["SOL/USDT", PAIR]
 
 
 def test_our_running_bot_trades_on_a_real_producer(freqtrade, tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from millstream.strategy import merge_informative_pair, qtpylib, stops
+from millstream.strategy.pair_lists import PairList, whitelist
 from millstream.strategy.timeframes import timeframe_to_seconds
 
 ROOT = Path(__file__).parents[2]
@@ -131,9 +132,25 @@ def stop_cases():
     yield "stoploss_from_absolute", (1.0, 0), {}
 
 
-CASES = [*indicator_cases(), *merge_cases(), *stop_cases()]
+def pair_list_cases():
+    own, other = ["A/B", "C/D", "E/F"], ["C/D", "G/H", "C/D", "I/J"]
+    for before in (None, [], own):
+        for upstream in ([], other):
+            for number in (0, 1, 3, 9):
+                yield "producer_pair_list", (before, upstream, number), {}
+
+
+def producer_pair_list(before, upstream, number):
+    lists = [PairList("ProducerPairList", number, "p")]
+    if before is not None:
+        lists.insert(0, PairList())
+    return whitelist(lists, before or [], lambda name: upstream)
+
+
+CASES = [*indicator_cases(), *merge_cases(), *stop_cases(), *pair_list_cases()]
 OURS = {
     "merge_informative_pair": merge_informative_pair,
+    "producer_pair_list": producer_pair_list,
     "stoploss_from_open": stops.stoploss_from_open,
     "stoploss_from_absolute": stops.stoploss_from_absolute,
 }
@@ -175,5 +192,7 @@ def test_a_helper_gives_what_freqtrades_gives(theirs, number):
         )  # fmt: skip
     elif isinstance(expected, np.ndarray):
         np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-9)
+    elif isinstance(expected, list):
+        assert got == expected
     else:
         assert got == pytest.approx(expected)

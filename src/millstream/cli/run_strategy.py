@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep, time_ns
 from typing import Any, NamedTuple
 
+import click
 from rich.console import Console
 
 from millstream.app import Session, make_stream
 from millstream.cli.logs import log_to
 from millstream.cli.strategy_screen import JsonLines, StrategyLines, StrategyScreen, StrategyView
 from millstream.errors import ConfigError, MillstreamError
+from millstream.frames.client import pairs_of
+from millstream.frames.settings import ConsumerSection
 from millstream.model import Channel, CurrencyPair, Exchange
 from millstream.orders.risk import RiskState
 from millstream.session.sources import Source, Sources
@@ -28,6 +33,7 @@ REFRESH_S = 0.2
 LAST_WORDS_S = 0.5  # what was published last is on its way to followers
 FOLLOWERS_S = 5.0  # how long followers may take to read it
 CANDLES_OF_THE_PAST = 1_500
+PAIRS_S = 30.0  # how long a producer may take to tell its pairs
 
 
 class Played(NamedTuple):
@@ -52,7 +58,7 @@ def run_strategy(
     """
     if seconds is not None and seconds <= 0:
         raise ConfigError("--seconds takes a number above 0")
-    told = parse_strategy_config(values, str(config), config.resolve().parent)
+    told = parse_strategy_config(values, str(config), config.resolve().parent, _ask_pairs)
     sources, feed = _sources(told, played)
     directory = out or Path("sessions") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     log_to(directory / "log.txt")
@@ -91,6 +97,12 @@ def run_strategy(
             highlight=False, soft_wrap=True, markup=False,
         )  # fmt: skip
     return 1 if failed else 0
+
+
+def _ask_pairs(section: ConsumerSection, producer: str) -> Sequence[str]:
+    """A producer's pairs; waits for it."""
+    click.echo(f'asking producer "{producer}" for its pairs', err=True)
+    return asyncio.run(pairs_of(section, producer, PAIRS_S))
 
 
 def _sources(told: StrategySession, played: Played | None) -> tuple[Sources, CandleFeed | None]:

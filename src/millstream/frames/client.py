@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
+import msgspec
 import picows
 
 from millstream.errors import BadMessage, ConfigError
@@ -19,7 +20,7 @@ from millstream.frames.fast_wire import SUBPROTOCOL
 from millstream.frames.freqtrade_wire import PATH
 from millstream.frames.settings import ConsumerSection, ProducerEntry
 from millstream.model.events import Event
-from millstream.model.frames import FrameUpdate
+from millstream.model.frames import FrameUpdate, ProducerState, Whitelist
 
 Publish: TypeAlias = Callable[[Sequence[Event]], None]
 
@@ -140,6 +141,37 @@ class FrameClient:
         except Exception as error:  # what picows found wrong, of whatever type
             return int(getattr(error, "code", ABNORMAL)), str(error)
         return listener.reason or _end(transport)
+
+
+async def pairs_of(section: ConsumerSection, name: str, within_s: float) -> tuple[str, ...]:
+    """The pairs that a producer of the section has now; waits until it is there and has some.
+
+    Raises ConfigError, with why it had none, when the time is over.
+    """
+    pairs: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
+    reason = "it has none yet"
+
+    def take(events: Sequence[Event]) -> None:
+        nonlocal reason
+        for event in events:
+            if isinstance(event, Whitelist) and event.pairs and not pairs.done():
+                pairs.set_result(event.pairs)
+            elif isinstance(event, ProducerState) and not event.pair and event.reason:
+                reason = event.reason
+
+    entries = [entry for entry in section.producers if entry.name == name]
+    few = msgspec.structs.replace(section, producers=entries, initial_candle_limit=1, sleep_time=1)
+    client = FrameClient(few, take)
+    await client.start()
+    try:
+        async with asyncio.timeout(within_s):
+            return await pairs
+    except TimeoutError:
+        raise ConfigError(
+            f'producer "{name}" told no pairs within {within_s:g} s: {reason}; start it first'
+        ) from None
+    finally:
+        await client.stop()
 
 
 def _end(transport: Any) -> tuple[int, str]:

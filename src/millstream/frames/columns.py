@@ -44,7 +44,7 @@ class Columns(NamedTuple):
     """A DataFrame's columns as they lie in it: nothing but text and objects is copied."""
 
     schema: Schema
-    count: int  # rows
+    length: int  # rows
     values: Sequence[Any]  # of each column: an array, or a list of text or objects
 
     def rows(self, first: int, end: int) -> Rows:

@@ -1,132 +1,29 @@
-"""A configuration written for freqtrade, as ours: the same keys, the same meaning.
-
-A key of freqtrade's that is not there is an error that says what to do instead.
-"""
+"""A configuration written for freqtrade, as ours: what a session is made from."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from millstream.config import Config, GatewaySection, PaperSection, RiskSection, RobotSection
-from millstream.errors import ConfigError, MillstreamError, did_you_mean
+from millstream.errors import ConfigError, did_you_mean
 from millstream.frames.settings import ApiServerSection, ConsumerSection
-from millstream.model import CurrencyPair
-from millstream.settings import Section, StreamSection, explain
-from millstream.strategy.freqtrade_keys import (
-    EXCHANGE_INSTEAD,
-    EXCHANGE_WITHOUT_EFFECT,
-    EXCHANGES,
-    INSTEAD,
-    WITHOUT_EFFECT,
-)
+from millstream.settings import StreamSection
+from millstream.strategy.freqtrade_keys import EXCHANGES
+from millstream.strategy.freqtrade_sections import FreqtradeSection, read_sections
 from millstream.strategy.interface import IStrategy
 from millstream.strategy.load import find_strategy, load_strategy
-from millstream.strategy.settings import OVERRIDES, PriceSide, UnfilledTimeout
+from millstream.strategy.pair_lists import AskPairs, Fits, PairList, carried, parse_lists
+from millstream.strategy.settings import OVERRIDES, UnfilledTimeout
 from millstream.strategy.timeframes import timeframe_to_ns
 
 ROBOT = "millstream.strategy.robot:StrategyRobot"
 _WITHOUT_CANDLES = ("kraken_future",)  # their websockets have no candle channel
 _ONLY_FIVE_MINUTES = ("coinbase",)
-
-
-class ExchangeSection(Section, frozen=True):
-    """`exchange`."""
-
-    name: str
-    pair_whitelist: list[str] = msgspec.field(default_factory=list)
-    pair_blacklist: list[str] = msgspec.field(default_factory=list)
-    key: str = ""
-    api_key: str = ""  # another spelling of `key`
-    secret: str = ""
-    password: str = ""
-    api_host: str = ""  # of websockets, instead of the venue's own: "ws://127.0.0.1:9443"; ours
-    rest_host: str = ""  # of REST, in the same way: "http://127.0.0.1:9000"; ours
-
-    def __repr__(self) -> str:
-        return f"ExchangeSection({self.name!r})"  # its secrets are shown nowhere
-
-
-class PricingSection(Section, frozen=True):
-    """`entry_pricing` and `exit_pricing`."""
-
-    price_side: PriceSide = "same"
-    use_order_book: bool = False
-    order_book_top: int = 1
-    price_last_balance: float = 0.0
-    check_depth_of_market: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
-class TimeoutSection(Section, frozen=True):
-    """`unfilledtimeout`."""
-
-    entry: float = 10
-    exit: float = 10
-    exit_timeout_count: int = 0
-    unit: Literal["minutes", "seconds"] = "minutes"
-
-
-class InternalsSection(Section, frozen=True):
-    """`internals`."""
-
-    process_throttle_secs: float = 5.0
-    interval: float = 60
-    sd_notify: bool = False
-
-
-class FreqtradeSection(Section, frozen=True):
-    """The top level. What a strategy may say too is left None when it is not given."""
-
-    strategy: str
-    exchange: ExchangeSection
-    stake_currency: str
-    stake_amount: float | Literal["unlimited"]
-    max_open_trades: float
-    strategy_path: str = ""
-    bot_name: str = "freqtrade"
-    dry_run: bool = True
-    dry_run_wallet: float | dict[str, float] = 1_000.0
-    available_capital: float | None = None  # of the account, instead of dry_run_wallet
-    tradable_balance_ratio: float = 0.99
-    amend_last_stake_amount: bool = False
-    fee: float | None = None
-    trading_mode: Literal["spot", "futures", "margin"] = "spot"
-    margin_mode: str = ""
-    initial_state: Literal["running", "stopped", "paused"] = "running"
-    entry_pricing: PricingSection = PricingSection()
-    exit_pricing: PricingSection = PricingSection()
-    unfilledtimeout: TimeoutSection = TimeoutSection()
-    internals: InternalsSection = InternalsSection()
-    api_server: ApiServerSection = ApiServerSection()
-    external_message_consumer: ConsumerSection = ConsumerSection()
-    timeframe: str | None = None
-    minimal_roi: dict[str, float] | None = None
-    stoploss: float | None = None
-    trailing_stop: bool | None = None
-    trailing_stop_positive: float | None = None
-    trailing_stop_positive_offset: float | None = None
-    trailing_only_offset_is_reached: bool | None = None
-    use_custom_stoploss: bool | None = None
-    process_only_new_candles: bool | None = None
-    startup_candle_count: int | None = None
-    use_exit_signal: bool | None = None
-    exit_profit_only: bool | None = None
-    exit_profit_offset: float | None = None
-    ignore_roi_if_entry_signal: bool | None = None
-    ignore_buying_expired_candle_after: int | None = None
-    order_types: dict[str, Any] | None = None
-    # ours
-    parameters: dict[str, Any] = msgspec.field(
-        default_factory=dict
-    )  # values of the strategy's parameters
-    candles_from_producer: str = ""  # take the candles out of this producer's frames
-    unguarded: bool = False  # True: run it though its file asks for the time, chance or files
-    seed: int = 1
 
 
 class StrategySession(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,73 +57,25 @@ def is_strategy_config(values: Any) -> bool:
     )
 
 
-def parse_strategy_config(values: dict[str, Any], where: str, folder: Path) -> StrategySession:
+def parse_strategy_config(
+    values: dict[str, Any], where: str, folder: Path, ask_pairs: AskPairs | None = None
+) -> StrategySession:
     """The session that these plain values describe. Imports the strategy's file.
 
-    where: names the file in errors. folder: where relative paths begin.
+    where: names the file in errors. folder: where relative paths begin. ask_pairs: of a producer,
+    for a ProducerPairList; it is asked last, when all else is right.
     Raises ConfigError: one sentence, the key first, and what to do.
     """
     try:
-        told = _read(values)
-        return _session(told, folder)
+        return _session(read_sections(values), folder, ask_pairs)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _read(values: dict[str, Any]) -> FreqtradeSection:
-    known = FreqtradeSection.__struct_fields__
-    kept = _kept(values, known, INSTEAD, WITHOUT_EFFECT, "")
-    if isinstance(values.get("exchange"), dict):
-        kept["exchange"] = _kept(
-            values["exchange"], ExchangeSection.__struct_fields__,
-            EXCHANGE_INSTEAD, EXCHANGE_WITHOUT_EFFECT, "exchange.",
-        )  # fmt: skip
-    if isinstance(values.get("unfilledtimeout"), dict):
-        for old, new in (("buy", "entry"), ("sell", "exit")):
-            if old in values["unfilledtimeout"]:
-                raise ConfigError(f'unfilledtimeout: "{old}" is called "{new}"')
-    try:
-        return msgspec.convert(kept, FreqtradeSection, strict=False)
-    except msgspec.ValidationError as error:
-        raise ConfigError(explain(error)) from None
-
-
-def _kept(
-    values: dict[str, Any],
-    known: Sequence[str],
-    instead: dict[str, str],
-    without_effect: frozenset[str],
-    path: str,
-) -> dict[str, Any]:
-    """The values with a meaning here; raises ConfigError for a key without one."""
-    kept = {}
-    for key, value in values.items():
-        if key in known:
-            kept[key] = value
-        elif key == "pairlists" and _only_static(value):
-            continue
-        elif key in instead:
-            if value in (False, None, {}, [], ""):
-                continue  # it is switched off
-            if isinstance(value, dict) and value.get("enabled") is False:
-                continue
-            raise ConfigError(f'"{path}{key}" is not there in Millstream; {instead[key]}')
-        elif key not in without_effect and not key.startswith("_"):
-            raise ConfigError(f'there is no key "{path}{key}".{did_you_mean(key, known)}')
-    return kept
-
-
-def _only_static(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(each, dict) and each.get("method") == "StaticPairList" for each in value
-    )
-
-
-def _session(told: FreqtradeSection, folder: Path) -> StrategySession:
+def _session(told: FreqtradeSection, folder: Path, ask_pairs: AskPairs | None) -> StrategySession:
     futures = told.trading_mode == "futures"
-    _check(told)
     venue = _venue(told, futures)
-    pairs = _pairs(told, futures)
+    lists = parse_lists(told.pairlists, told.external_message_consumer)
     folders = [folder, folder / "strategies", folder / "user_data" / "strategies"]
     if told.strategy_path:
         folders = [folder / told.strategy_path]
@@ -252,6 +101,8 @@ def _session(told: FreqtradeSection, folder: Path) -> StrategySession:
             f'candles_from_producer: "{told.candles_from_producer}" is not a producer of '
             f"external_message_consumer.{did_you_mean(told.candles_from_producer, producers)}"
         )
+    gateway = _gateway(told, venue)
+    pairs = _pairs(told, lists, ask_pairs)
     timeout = told.unfilledtimeout
     parameters = {
         "strategy": told.strategy, "strategy_file": file, "stake_currency": told.stake_currency,
@@ -267,7 +118,8 @@ def _session(told: FreqtradeSection, folder: Path) -> StrategySession:
         "producers": producers, "candles_from": told.candles_from_producer,
         "candles_from_trades": from_trades, "publish": told.api_server.enabled,
         "overrides": overrides, "parameters": told.parameters,
-        "initial_state": told.initial_state,
+        "initial_state": told.initial_state, "pair_lists": msgspec.to_builtins(lists),
+        "static_pairs": told.exchange.pair_whitelist,
     }  # fmt: skip
     markets = [f"{venue}@{pair.partition(':')[0].lower()}" for pair in pairs]
     robot = RobotSection(
@@ -282,7 +134,7 @@ def _session(told: FreqtradeSection, folder: Path) -> StrategySession:
             streams=[stream],
             seed=told.seed,
             risk=RiskSection(max_open_orders=max(20, 2 * len(pairs))),
-            gateway=_gateway(told, venue),
+            gateway=gateway,
             paper=PaperSection(maker_fee_bps=fee_bps, taker_fee_bps=fee_bps),
         ),
         api_server=told.api_server,
@@ -313,38 +165,6 @@ def _robot_name(strategy: str) -> str:
     return strategy.lower()[:64]
 
 
-def _check(told: FreqtradeSection) -> None:
-    if told.trading_mode == "margin":
-        raise ConfigError('trading_mode: "margin" is not there; write "spot" or "futures"')
-    if told.margin_mode not in ("", "isolated", "cross"):
-        raise ConfigError(f'margin_mode: "{told.margin_mode}" is neither "isolated" nor "cross"')
-    for name, pricing in (("entry", told.entry_pricing), ("exit", told.exit_pricing)):
-        if pricing.use_order_book and pricing.order_book_top != 1:
-            raise ConfigError(
-                f"{name}_pricing.order_book_top: prices come from the best bid and ask; write 1"
-            )
-        if pricing.price_last_balance:
-            raise ConfigError(
-                f"{name}_pricing.price_last_balance is not there; write 0, or set price_side"
-            )
-        if pricing.check_depth_of_market.get("enabled"):
-            raise ConfigError(
-                f"{name}_pricing.check_depth_of_market is not there; write confirm_trade_entry "
-                "with self.dp.orderbook"
-            )
-    if not 0 < told.tradable_balance_ratio <= 1:
-        raise ConfigError("tradable_balance_ratio: is above 0 and at most 1")
-    if not isinstance(told.stake_amount, str) and told.stake_amount <= 0:
-        raise ConfigError('stake_amount: is above 0, or "unlimited"')
-    most = told.max_open_trades
-    if most != float("inf") and (most < -1 or most != int(most)):
-        raise ConfigError("max_open_trades: is a whole number; -1 for as many as there are pairs")
-    if told.internals.process_throttle_secs < 0.1:
-        raise ConfigError("internals.process_throttle_secs: is at least 0.1")
-    if told.fee is not None and not 0 <= told.fee <= 0.1:
-        raise ConfigError("fee: is a ratio from 0 to 0.1; 0.001 is 0.1 %")
-
-
 def _venue(told: FreqtradeSection, futures: bool) -> str:
     name = told.exchange.name.lower()
     if name not in EXCHANGES:
@@ -359,35 +179,18 @@ def _venue(told: FreqtradeSection, futures: bool) -> str:
     return venue
 
 
-def _pairs(told: FreqtradeSection, futures: bool) -> list[str]:
-    """The whitelist without what the blacklist matches."""
-    try:
-        black = [re.compile(pattern) for pattern in told.exchange.pair_blacklist]
-    except re.error as error:
-        raise ConfigError(f"exchange.pair_blacklist: {error}") from None
-    pairs: dict[str, None] = {}
-    for text in told.exchange.pair_whitelist:
-        where = f'exchange.pair_whitelist: "{text}"'
-        spot, colon, settle = text.partition(":")
-        try:
-            pair = CurrencyPair.parse(spot)
-        except MillstreamError:
-            raise ConfigError(
-                f"{where} is not a pair; write each one out, like BTC/USDT: there are no patterns"
-            ) from None
-        if futures and not colon:
-            raise ConfigError(f"{where} is spot; futures are written {text}:{pair.quote}")
-        if colon and (not futures or settle != pair.quote):
-            raise ConfigError(
-                f'{where} is a future; set "trading_mode": "futures", and settle in {pair.quote}'
-            )
-        if pair.quote != told.stake_currency:
-            raise ConfigError(f"{where} is not priced in stake_currency, {told.stake_currency}")
-        if not any(pattern.fullmatch(text) for pattern in black):
-            pairs[text] = None
-    if not pairs:
-        raise ConfigError("exchange.pair_whitelist: no pair is left; name at least one")
-    return list(pairs)
+def _pairs(
+    told: FreqtradeSection, lists: Sequence[PairList], ask_pairs: AskPairs | None
+) -> list[str]:
+    """Every pair whose market the session carries."""
+    exchange, upstream = told.exchange, {}
+    fits = Fits(told.stake_currency, told.trading_mode == "futures", exchange.pair_blacklist)
+    for each in lists:
+        if each.producer:
+            if ask_pairs is None:
+                raise ConfigError("pairlists: ProducerPairList needs its producer to be asked")
+            upstream[each.producer] = ask_pairs(told.external_message_consumer, each.producer)
+    return carried(lists, exchange.pair_whitelist, upstream, fits)
 
 
 def _gateway(told: FreqtradeSection, venue: str) -> GatewaySection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 INSTEAD: Final[dict[str, str]] = {
-    "pairlists": "only StaticPairList is there: list the pairs in exchange.pair_whitelist",
     "telegram": "read the session's log, or follow its events from a service of your own",
     "discord": "read the session's log, or follow its events from a service of your own",
     "webhook": "read the session's log, or follow its events from a service of your own",

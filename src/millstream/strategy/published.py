@@ -29,16 +29,16 @@ class Published:
         Raises FrameError for a column that cannot be told to another bot.
         """
         now, told = columns_of(frame), self._told.get(pair)
-        begin = max(0, now.count - self._limit)
+        begin = max(0, now.length - self._limit)
         first = common = 0
         if told is not None:
             common = _rows_in_common(told.rows, now, begin)
             first = _first_difference(told.rows, now, begin, common) if common else 0
-        rows = now.rows(min(begin + first, now.count - 1) if first else begin, now.count)
+        rows = now.rows(min(begin + first, now.length - 1) if first else begin, now.length)
         # A table is 100 KB: what was told of it is kept, and only what is new is copied.
         if told is None or first < common or not common:
-            self._told[pair] = History(now.rows(begin, now.count), self._limit)
-        elif begin + common < now.count:
+            self._told[pair] = History(now.rows(begin, now.length), self._limit)
+        elif begin + common < now.length:
             told.append(rows, int(rows.dates_ns()[-1]))
         return PublishFrame(
             pair, self._timeframe, self._candle_type, analyzed_ns, first == 0, pack(rows)
@@ -50,7 +50,7 @@ def _rows_in_common(told: Rows, now: Columns, begin: int) -> int:
     schema = now.schema
     if (told.schema.names, told.schema.kinds) != (schema.names, schema.kinds):
         return 0
-    if not (told.count and now.count):
+    if not (told.count and now.length):
         return 0
     before = told.blocks[schema.date_block][schema.date_row]
     dates = now.values[schema.names.index(DATE)][begin:]

@@ -31,6 +31,7 @@ from millstream.strategy.analysis import Signals, analyze, signals_of
 from millstream.strategy.broker import Broker
 from millstream.strategy.exits import stopped
 from millstream.strategy.interface import IStrategy
+from millstream.strategy.pair_lists import whitelist
 from millstream.strategy.provider import utc
 from millstream.strategy.published import Published
 from millstream.strategy.ring import COLUMNS, CandleRing
@@ -85,6 +86,7 @@ class StrategyRobot(Robot):
         }
         self._markets = {pair: Market(*key) for key, pair in self._pairs.items()}
         self._dp.whitelist = list(self._markets)
+        self._follows_pairs = {each.producer for each in told.pair_lists if each.producer}
         self._broker = Broker(self, self.strategy, self._markets)
         kind = "futures" if told.futures else "spot"
         self._candle_type = kind
@@ -185,9 +187,21 @@ class StrategyRobot(Robot):
             yield from self._analyze(frame.pair)
             yield from self._tend(frame.pair)
 
-    def on_whitelist(self, whitelist: Whitelist) -> None:
-        """Note another bot's pairs."""
-        self._held.set_pairs(whitelist)
+    def on_whitelist(self, told: Whitelist) -> Iterator[Action]:
+        """Note another bot's pairs; trade the same where the configuration says so."""
+        self._held.set_pairs(told)
+        if told.producer in self._follows_pairs:
+            lists, static = self.parameters.pair_lists, self.parameters.static_pairs
+            wanted = whitelist(lists, static, self._held.pairs)
+            if missing := [pair for pair in wanted if pair not in self._markets]:
+                self._dp.send_msg(
+                    f"not traded before the session is started anew: {', '.join(missing)}; "
+                    f'"{told.producer}" has them now, and had not, or they cannot be traded here'
+                )
+            before = self._dp.whitelist
+            self._dp.whitelist = [pair for pair in wanted if pair in self._markets]
+            if self.parameters.publish and self._dp.whitelist != before:
+                yield PublishWhitelist(tuple(self._dp.whitelist))
 
     def on_producer_state(self, state: ProducerState) -> None:
         """Note how another bot stands."""
@@ -294,7 +308,7 @@ class StrategyRobot(Robot):
         signals = self._fresh(pair, now)
         if trade is not None:
             yield from self._broker.tend(trade, signals, now)
-        elif not (state.entries_stopped or state.paused):
+        elif pair in self._dp.whitelist and not (state.entries_stopped or state.paused):
             direction = signals.entry(self.strategy.can_short)
             if direction and not self._expired(signals, now):
                 yield from self._broker.enter(pair, direction == "short", signals.enter_tag, now)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from millstream.strategy.pair_lists import PairList
+
 OrderKind = Literal["limit", "market"]
 PriceSide = Literal["same", "other", "bid", "ask"]
 
@@ -62,6 +64,8 @@ class StrategyParameters(msgspec.Struct, frozen=True, kw_only=True):
     unfilledtimeout: UnfilledTimeout = UnfilledTimeout()
     process_throttle_secs: float = 5.0  # 0: each candle is a turn of the loop, whatever the clock
     dry_run: bool = True
+    pair_lists: tuple[PairList, ...] = ()  # which pairs may be entered; (): all of its markets
+    static_pairs: tuple[str, ...] = ()  # of the static list
     producers: tuple[str, ...] = ()  # the other bots it follows, by name
     candles_from: str = ""  # take the candles out of this producer's frames; "": from the exchange
     candles_from_trades: bool = False  # build them, where the exchange sends none
