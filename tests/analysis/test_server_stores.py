@@ -11,6 +11,7 @@ from tests.orders.conftest import mongo_url, replica_set  # noqa: F401
 
 from millstream.analysis.stores import stored_changes, with_password
 from millstream.cli import run
+from millstream.config import without_password
 from millstream.journal import Journal, JournalWriter
 from millstream.model import SessionEnd
 from millstream.orders.mongo.store import MongoStore
@@ -130,6 +131,26 @@ def test_no_password_is_repeated(address, said, millstream):
     assert said in err
     assert "geheim" not in out + err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["rubbish", "mongo://h/d", "sqlite:nowhere.sqlite", "mongodb://"])
+def test_a_wrong_store_is_one_sentence_on_every_command(session, tmp_path, millstream, wrong):
+    place = tmp_path / "one"
+    for command in (
+        ("orders", place), ("why", session.ids[0], place),
+        ("analyze", place, "--to", tmp_path / "o.sqlite"),
+    ):  # fmt: skip
+        code, _, err = millstream(*command, "--store", wrong)
+        assert code == 2, command
+        assert len(err.splitlines()) == 1
+        assert "store" in err
+
+
+def test_a_driver_s_secret_options_stay_out_of_the_journal():
+    address = "mongodb://a:b@h/d?tls=true&tlsCertificateKeyFilePassword=geheim&w=majority"
+    assert without_password(address) == (
+        "mongodb://h/d?tls=true&tlsCertificateKeyFilePassword=&w=majority"
+    )
 
 
 def test_a_database_without_an_order_store_is_refused(replica_set, millstream):  # noqa: F811

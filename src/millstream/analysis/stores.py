@@ -11,11 +11,11 @@ import apsw
 
 from millstream.analysis.lives import Change
 from millstream.config import ENVIRONMENT_PREFIX, without_password
-from millstream.errors import BadMessage, StoreError
+from millstream.errors import BadMessage, ConfigError, StoreError
 from millstream.journal import Manifest
 from millstream.model import MyOrder, MyTrade
 from millstream.model.codec import batch, decode_events
-from millstream.session.gateways import is_on_server
+from millstream.session.gateways import is_on_server, store_file
 
 __all__ = ["PASSWORD_FROM", "STORE_HELP", "store_address", "stored_changes", "with_password"]
 
@@ -39,11 +39,13 @@ def stored_changes(directory: Path, manifest: Manifest, given: str = "") -> list
     """Every change that the order store of a journal holds of its run; none if it has no store.
 
     A session that was killed may have stored what its journal does not know.
-    Raises StoreError when there is one that cannot be read.
+    Raises StoreError when there is one that cannot be read, ConfigError when what is given is none.
     """
     address = store_address(manifest, given)
     if is_on_server(address):
         return _on_server(address, manifest.run_id)
+    if given and not store_file(given, directory.parent).is_file():
+        raise ConfigError(f'--store: there is no order store "{given}"')
     kind, _, name = address.partition(":")
     if kind != "sqlite" or not name:
         return []

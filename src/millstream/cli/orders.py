@@ -60,7 +60,7 @@ def orders(
 
 def _opened(place: str, given: str) -> OrderRecord:
     """The store that is meant, to be read. Raises StoreError or ConfigError."""
-    if given or is_on_server(place):
+    if given or "://" in place:
         return _at(given or with_password(place, os.environ), Path(place))
     folder = Path(place)
     if not folder.is_dir():

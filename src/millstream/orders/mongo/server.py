@@ -105,7 +105,9 @@ def explained(shown: str) -> Iterator[None]:
 
 
 def _short(error: Exception) -> str:
-    words = " ".join(str(error).split()).split(", full error:")[0].split(", Timeout:")[0]
+    words = " ".join(str(error).split())
+    for noise in (", full error:", ", Timeout:", " (configured timeouts:"):
+        words = words.split(noise)[0]
     return words if len(words) <= 200 else words[:200] + " …"
 
 
