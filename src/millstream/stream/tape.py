@@ -13,26 +13,21 @@ Without the header the lines are `<local ns> <frame>`, as hftbacktest's recorder
 from __future__ import annotations
 
 import binascii
-import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Self
 
 import msgspec
-import zstandard
 
 from millstream.errors import TapeError
 from millstream.model import Channel, CurrencyPair
+from millstream.stream.packed import UNREADABLE, packer, unpacked
 
 MAGIC = b"#millstream-tape "
 VERSION = 1
 
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
-_PLAIN_CHUNK = 65_536
-_PACKED_CHUNK = 4_096  # small: what a chunk may swell to stays bounded
 _MAX_LINE = 64 * 1024 * 1024  # a full REST book is about 0.5 MB
 _FLUSH_NS = 1_000_000_000
 _FLUSH_BYTES = 262_144
@@ -115,7 +110,7 @@ class Tape:
         length = 0
         try:
             with self.path.open("rb") as file:
-                for chunk in _chunks(file):
+                for chunk in unpacked(file):
                     length += len(chunk)
                     if b"\n" in chunk:
                         tail.append(chunk)
@@ -140,7 +135,7 @@ class Tape:
                 f"{self.path} ends in the middle of its compressed data after line {number}; "
                 "the recording was cut off, and what came before the cut was read"
             ) from None
-        except (zlib.error, zstandard.ZstdError) as error:
+        except UNREADABLE as error:
             raise TapeError(
                 f"{self.path} is damaged after line {number}: {error}; make a new copy of it"
             ) from error
@@ -190,42 +185,6 @@ def _frame(line: bytes, path: Path, number: int, ours: bool) -> TapeFrame:
     return TapeFrame(int(ns), raw)
 
 
-class _Unpacker(Protocol):
-    """What zlib's and zstd's decompressors have in common."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """The file's text in pieces; raises EOFError when compressed data ends too early."""
-    magic = file.read(4)
-    file.seek(0)
-    if magic.startswith(_GZIP):
-        return _unpacked(file, lambda: zlib.decompressobj(wbits=31))
-    if magic == _ZSTD:
-        return _unpacked(file, lambda: zstandard.ZstdDecompressor().decompressobj())
-    return iter(lambda: file.read(_PLAIN_CHUNK), b"")
-
-
-def _unpacked(file: BinaryIO, new: Callable[[], _Unpacker]) -> Iterator[bytes]:
-    unpacker = new()
-    while chunk := file.read(_PACKED_CHUNK):
-        while chunk:
-            if unpacker.eof:  # another member follows: files joined by `cat`, or zero padding
-                chunk = chunk.lstrip(b"\0")
-                if not chunk:
-                    break
-                unpacker = new()
-            yield unpacker.decompress(chunk)
-            chunk = unpacker.unused_data if unpacker.eof else b""
-    if not unpacker.eof:
-        raise EOFError
-
-
 # ---- writing ------------------------------------------------------------------------------------
 
 
@@ -240,7 +199,7 @@ class TapeWriter:
     def __init__(self, path: str | Path, header: TapeHeader) -> None:
         self.path = Path(path)
         self.frames = 0  # lines written, header not counted
-        self._packer = _packer(self.path)
+        self._packer = packer(self.path.suffix)
         self._lines = [MAGIC + b"%d " % VERSION + msgspec.json.encode(header) + b"\n"]
         self._bytes = 0
         self._flushed_ns = 0
@@ -322,54 +281,3 @@ def _is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-class _Packer(Protocol):
-    def pack(self, data: bytes) -> bytes: ...
-    def sync(self) -> bytes: ...
-    def finish(self) -> bytes: ...
-
-
-class _Plain:
-    def pack(self, data: bytes) -> bytes:
-        return data
-
-    def sync(self) -> bytes:
-        return b""
-
-    def finish(self) -> bytes:
-        return b""
-
-
-class _Gzip:
-    def __init__(self) -> None:
-        self._packer = zlib.compressobj(level=6, wbits=31)
-        self.pack = self._packer.compress
-
-    def sync(self) -> bytes:
-        return self._packer.flush(zlib.Z_SYNC_FLUSH)
-
-    def finish(self) -> bytes:
-        return self._packer.flush(zlib.Z_FINISH)
-
-
-class _Zstd:
-    def __init__(self) -> None:
-        self._packer = zstandard.ZstdCompressor(level=6).compressobj()
-        self.pack = self._packer.compress
-
-    def sync(self) -> bytes:
-        return self._packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-
-    def finish(self) -> bytes:
-        return self._packer.flush(zstandard.COMPRESSOBJ_FLUSH_FINISH)
-
-
-def _packer(path: Path) -> _Packer:
-    match path.suffix:
-        case ".gz":
-            return _Gzip()
-        case ".zst":
-            return _Zstd()
-        case _:
-            return _Plain()
