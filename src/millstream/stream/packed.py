@@ -1,4 +1,4 @@
-"""What a file holds that is plain, gzip or zstd: read by its first bytes, written by its name. Pure."""
+"""What is in a file: plain, gzip or zstd; read by its first bytes, written by its name. Pure."""
 
 from __future__ import annotations
 
