@@ -184,8 +184,9 @@ def test_an_owner_that_was_overtaken_long_ago_commits_nothing(mongo_url, databas
     assert database.changes.find_one({"ids": "late"}) is None
 
 
+@pytest.mark.parametrize("portions", [0, 1, 2])
 def test_a_pruning_that_died_half_way_is_finished_by_the_next(
-    store, database, follower, monkeypatch
+    store, database, follower, monkeypatch, portions
 ):
     for number in range(12):
         store.insert([order(f"a{number}")])
@@ -195,7 +196,7 @@ def test_a_pruning_that_died_half_way_is_finished_by_the_next(
     wrote, real = [], Collection.bulk_write
 
     def dies(self, *given, **more):
-        if len(wrote) == 2:
+        if len(wrote) == portions:
             raise AutoReconnect("gone")
         wrote.append(1)
         return real(self, *given, **more)
@@ -250,6 +251,9 @@ def test_a_follower_that_was_away_for_longer_is_told_and_gets_a_resync(
     (sentence,) = said
     assert "somebody stood at 1" in sentence
     assert caplog.text.count(sentence) == 1
+    with closing(MongoFollower(mongo_url, on_resync=said.append)) as new:
+        assert told(new.changes(0)) == (orders, fills)
+    assert said == [sentence]  # who begins there has missed nothing
 
 
 def test_a_follower_that_is_behind_when_it_is_pruned_goes_on(store, database, mongo_url):
@@ -298,3 +302,16 @@ def test_the_thread_prunes_what_is_older_than_its_days(store, database, monkeypa
         time.sleep(0.02)
     pruner.stop(5)
     assert [one.revision for one in store.changes(3)] == [4]
+
+
+def test_a_store_of_the_layout_before_is_taken_over(mongo_url, database):
+    with closing(MongoStore(mongo_url)) as store:
+        store.insert([order("a1"), order("a2")])
+    database.changes.update_many({}, {"$unset": {"when": 1}})
+    database.state.update_one({"_id": "layout"}, {"$set": {"version": 1}})
+    with closing(MongoStore(mongo_url)) as store:
+        assert prune(database, LATER, store.revision) == 0  # nobody knows how old these are
+        store.insert([order("a3")])
+        assert store.wait_until_readable(10)
+        assert prune(database, LATER, store.revision) == 3
+        assert [one.order_id for one in store.orders()] == ["a1", "a2", "a3"]

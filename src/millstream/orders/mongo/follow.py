@@ -192,7 +192,7 @@ class MongoFollower:
         self._tell_resync(why)
 
     def _tell_pruned(self, after: int, until: int) -> None:
-        if until > self._told_pruned:
+        if after and until > self._told_pruned:  # who begins at 0 has missed nothing
             self._told_pruned = until
             self._tell_resync(pruned_sentence(self._address.shown, after, until))
 

@@ -366,7 +366,8 @@ class MongoStore:
         return self._reader.booked(list(fills)) if fills else set()
 
     def _tell_pruned(self, after: int, until: int) -> None:
-        if until > self._told_pruned:
+        # Who begins at 0 wants what there is: fills for a drawdown, ids of the venue's.
+        if after and until > self._told_pruned:
             self._told_pruned = until
             _log.warning("%s", pruned_sentence(self._address.shown, after, until))
 
