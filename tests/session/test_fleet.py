@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from decimal import Decimal
-from random import Random
 
 import msgspec
 import pytest
@@ -241,37 +239,3 @@ def orders_in(place):
         return follower.orders()
     finally:
         follower.close()
-
-
-@pytest.mark.parametrize("count", [4, pytest.param(20, marks=pytest.mark.soak)])
-def test_a_session_full_of_commands_replays_the_same_anywhere(exchange, tmp_path, count):  # noqa: F811
-    place = tmp_path / "out"
-    made = Session(config(exchange), place)
-    made.start()
-    for name in ("second", "third"):
-        assert tell(place, "add", name, QUOTER, **NEW).accepted
-    assert until(lambda: of(made, "third"))
-    tell(place, "parameters", "second", {"away_bps": 2})
-    tell(place, "pause", "quoter")
-    tell(place, "remove", "third")
-    tell(place, "resume", "quoter")
-    time.sleep(0.5)
-    made.stop("enough")
-    made.close()
-    shutil.copytree(place / "journal", tmp_path / "alone")
-    random = Random(count)
-    for number in range(count):
-        folder = tmp_path / f"elsewhere{number}"
-        folder.mkdir()
-        environment = os.environ | {
-            "PYTHONHASHSEED": str(random.randrange(2**32)),
-            "TZ": random.choice(["Asia/Tokyo", "America/New_York", "UTC", "Asia/Kolkata"]),
-            "LC_ALL": random.choice(["C", "C.UTF-8", "POSIX"]),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "millstream", "replay", "--json", str(tmp_path / "alone")],
-            cwd=folder, env=environment, capture_output=True, check=False,
-        )  # fmt: skip
-        proof = msgspec.json.decode(done.stdout)
-        assert (done.returncode, proof["equal"], proof["notes"]) == (0, True, []), proof
-        assert proof["orders"] > 3
