@@ -6,6 +6,7 @@ from pymongo.write_concern import WriteConcern
 
 from millstream.model import OrderStatus
 from millstream.orders.gateway import Gateway
+from millstream.orders.mongo import pruning
 from millstream.orders.mongo.store import MongoStore
 from millstream.orders.sqlite import SqliteStore
 
@@ -58,6 +59,12 @@ def mongo_store(path):
     return MongoStore(path.with_name("orders.url").read_text())
 
 
+def pruned_store(path):
+    """The same, whose old changes go at once and all the time: right, and in a hurry."""
+    pruning._FIRST_S = pruning._EVERY_S = pruning._PAUSE_S = 0.002
+    return MongoStore(path.with_name("orders.url").read_text(), keep_days=1e-9)
+
+
 class BelievesTheFirstAnswer(MongoStore):
     """Takes one member's word, which has it in memory, for a majority's that has it on disk."""
 
@@ -66,4 +73,4 @@ class BelievesTheFirstAnswer(MongoStore):
         weak.insert_one(document)
 
 
-STORES = {"right": SqliteStore, "unsynced": Unsynced, "mongo": mongo_store}
+STORES = {"right": SqliteStore, "unsynced": Unsynced, "mongo": mongo_store, "pruned": pruned_store}

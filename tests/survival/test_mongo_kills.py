@@ -36,8 +36,14 @@ def lives():
         yield started
 
 
-def kill_at_random(lives, replica_set, place, seeds, gateway="right", lines=range(2, LINES)):
-    """lines: after how many of its lines a life may be killed; the third is its first order's."""
+def kill_at_random(
+    lives, replica_set, place, seeds, gateway="right", lines=range(2, LINES), store="mongo",
+    look=lambda database: None,
+):  # fmt: skip
+    """lines: after how many of its lines a life may be killed; the third is its first order's.
+
+    look: given each database when it is over.
+    """
     tally = Tally("kill -9 at random moments, orders on MongoDB")
     for seed in seeds:
         moments, venue = random.Random(seed), Venue()
@@ -48,11 +54,12 @@ def kill_at_random(lives, replica_set, place, seeds, gateway="right", lines=rang
         for session in range(SESSIONS):
             after_s = moments.choice([0, moments.uniform(0, 0.02)])
             killer = _killer(moments.choice(lines), after_s)
-            lives.run(venue, directory, session, ORDERS, gateway=gateway, store="mongo",
+            lives.run(venue, directory, session, ORDERS, gateway=gateway, store=store,
                       during=killer)  # fmt: skip
-        lives.run(venue, directory, SESSIONS, 1, gateway=gateway, store="mongo")
+        lives.run(venue, directory, SESSIONS, 1, gateway=gateway, store=store)
         check(tally, venue, directory, SESSIONS + 1, f"seed {seed}", mongo_store)
         with replica_set.client() as client:
+            look(client[database])
             client.drop_database(database)
     print(tally)
     return tally
@@ -77,6 +84,17 @@ def test_random_kills_lose_and_double_nothing(lives, replica_set, tmp_path):
     tally = kill_at_random(lives, replica_set, tmp_path, range(13))  # fifty kills
     assert tally.acked > 50
     assert tally.bad == (0, 0, 0), tally
+
+
+def test_kills_while_old_changes_go_lose_and_double_nothing(lives, replica_set, tmp_path):
+    gone = []
+
+    def look(database):
+        gone.append((database.state.find_one({"_id": "pruned"}) or {}).get("stripped", 0))
+
+    tally = kill_at_random(lives, replica_set, tmp_path, range(50, 56), store="pruned", look=look)
+    assert tally.bad == (0, 0, 0), tally
+    assert sum(gone) > 100
 
 
 @pytest.mark.soak
