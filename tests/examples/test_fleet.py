@@ -44,6 +44,7 @@ def test_three_processes_trade_on_after_one_was_killed_and_replay_equal(tmp_path
         capture_output=True, text=True, timeout=3 * PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    assert 'robot "second" runs' in done.stdout
     assert "the robots are killed" in done.stdout
     assert "EQUAL" in done.stdout
 

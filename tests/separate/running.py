@@ -131,15 +131,14 @@ class Fleet:
     def saved(self):
         return {one.name: one for one in self.store(lambda record: record.saved_robots(), [])}
 
-    def commands(self, folder):
-        """The commands in a journal that somebody gave, in their order."""
+    def events(self, folder):
+        """Every event in a journal."""
         journal = Journal.open(self.out / folder / "journal")
         return [
-            (event.command, event.robot)
+            event
             for block in journal.blocks()
             if block.kind is Kind.EVENTS
             for event in decode_events(block.body)
-            if isinstance(event, Control) and event.request
         ]
 
 

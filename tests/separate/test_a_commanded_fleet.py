@@ -16,6 +16,7 @@ from millstream.bus.door_zmq import ask
 from millstream.cli import run
 from millstream.errors import ConfigError, JournalError
 from millstream.journal import Journal
+from millstream.model import Control, Gap
 from millstream.robot.group import CHECKPOINT_EVERY_EVENTS
 from millstream.robot.moment import sequence_of
 from millstream.session.proof import replay_session
@@ -96,7 +97,10 @@ def test_a_robot_is_added_tuned_paused_saved_and_returns_whatever_is_killed(
     assert not (refused := fleet.tell("pause", "second")).accepted
     assert 'robot "second" is paused' in refused.reason
     fleet.stop("robots", "stream", "orders")
-    assert fleet.commands("robots-1") == [
+    events = fleet.events("robots-1")
+    assert any(isinstance(one, Gap) and "was away" in one.reason for one in events)
+    commands = [one for one in events if isinstance(one, Control) and one.request]
+    assert [(one.command, one.robot) for one in commands] == [
         ("add", "second"), ("parameters", "second"), ("pause", "second"), ("save", "second"),
         ("add", "third"), ("remove", "third"),
     ]  # fmt: skip

@@ -2,7 +2,8 @@
 
     python examples/fleet/three_processes/run.py
 
-The robots are killed once on the way, and started again; at the end their journal is replayed.
+A robot is added on a market that no stream carries yet. Then the robots are killed, and started
+again; at the end their journal is replayed, with the command in it.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from millstream.orders.sqlite_follow import SqliteFollower
 CONFIG = Path(__file__).parent / "config.json"
 MILLSTREAM = [sys.executable, "-m", "millstream"]
 PATIENCE_S = 90.0
+SECOND = "add second --type quoter --market binance@eth/usdt --set volume=0.02 --set tick=0.01"
 
 
 def start(part: str, out: Path, host: str) -> subprocess.Popen[bytes]:
@@ -31,21 +33,28 @@ def start(part: str, out: Path, host: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=out, env=environment)
 
 
-def fills(out: Path) -> int:
+def tell(out: Path, words: str) -> bool:
+    """A command to the robots that run; whether they accepted it."""
+    return not subprocess.run(
+        [*MILLSTREAM, "control", "session", *words.split()], cwd=out
+    ).returncode
+
+
+def fills(out: Path, robot: str | None = None) -> int:
     """How many the order store has, read beside the process that owns it."""
     try:
         with closing(SqliteFollower(out / "session" / "orders.sqlite")) as record:
-            return len(record.trades())
+            return len(record.trades(robot))
     except StoreError:
         return 0  # nobody has made it yet
 
 
-def wait_for(count: int, out: Path) -> bool:
+def wait_for(count: int, out: Path, robot: str | None = None) -> bool:
     """Until there are so many fills."""
     until = time.monotonic() + PATIENCE_S
-    while fills(out) < count and time.monotonic() < until:
+    while fills(out, robot) < count and time.monotonic() < until:
         time.sleep(0.1)
-    return fills(out) >= count
+    return fills(out, robot) >= count
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -69,6 +78,8 @@ def main() -> int:
     running = {part: start(part, out, host) for part in ("orders", "stream", "robots")}
     try:
         traded = wait_for(2, out)
+        traded = tell(out, f"{SECOND} --set most_position=1 --set away_bps=0.2") and traded
+        traded = wait_for(1, out, "second") and traded
         print("the robots are killed, and started again", flush=True)
         running["robots"].kill()
         running["robots"].wait()
