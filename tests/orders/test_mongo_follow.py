@@ -73,6 +73,26 @@ class TestFollower:
         assert follower.wait(0, 30) is True
         assert [one.order_id for one in follower.changes(0)] == ["a1"]
 
+    def test_what_the_stream_has_told_is_handed_over_without_asking_the_servers(
+        self, store, mongo_url
+    ):
+        class Asked(MongoFollower):
+            times = 0
+
+            @property
+            def revision(self):
+                self.times += 1
+                return super().revision
+
+        with closing(Asked(mongo_url)) as follower:
+            store.insert([order("a1"), order("a2")])
+            assert follower.wait(1, 30)
+            told = watch(follower, 0, None, lambda: False)
+            assert [next(told).order_id, next(told).order_id] == ["a1", "a2"]
+            assert follower.times == 0
+            store.insert([order("a3")])
+            assert next(told).order_id == "a3"
+
     def test_a_follower_of_a_killed_owner_misses_and_doubles_nothing(self, mongo_url):
         owner = subprocess.Popen(
             [sys.executable, "-c", WRITER, mongo_url], stdout=subprocess.PIPE, text=True
