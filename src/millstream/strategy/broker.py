@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from millstream.model import Action, MyOrder, MyTrade, OrderStatus, PlaceOrder, Side
-from millstream.robot import Market, round_down
+from millstream.robot import Market, Robot, round_down
 from millstream.strategy.analysis import Signals
 from millstream.strategy.exits import Exit, begin_stop, move_stop, should_exit
 from millstream.strategy.interface import IStrategy
 from millstream.strategy.prices import rate, stake
 from millstream.strategy.provider import utc
+from millstream.strategy.settings import StrategyParameters
 from millstream.strategy.setup import order_types
+from millstream.strategy.state import StrategyState
 from millstream.strategy.timeframes import timeframe_to_ns
 from millstream.strategy.trades import SETTLED, OpenTrade
-
-if TYPE_CHECKING:
-    from millstream.strategy.robot import StrategyRobot
 
 IN_FORCE = "GTC"
 
@@ -32,27 +30,36 @@ class Broker:
     """
 
     def __init__(
-        self, robot: StrategyRobot, strategy: IStrategy, markets: Mapping[str, Market]
+        self,
+        robot: Robot,
+        told: StrategyParameters,
+        strategy: IStrategy,
+        markets: Mapping[str, Market],
     ) -> None:
-        self._robot, self._strategy, self._markets = robot, strategy, markets
-        self._told = robot.parameters
+        self._robot, self._told = robot, told
+        self._strategy, self._markets = strategy, markets
         self._types = order_types(strategy)
+
+    @property
+    def _state(self) -> StrategyState:
+        state: StrategyState = self._robot.state  # another object after a snapshot
+        return state
 
     # ---- money -------------------------------------------------------------------------------
 
     def tell_wallets(self) -> None:
         """Set what the strategy sees in its wallets."""
         used = self._used()
-        self._strategy.wallets.set(self._told.wallet + self._robot.state.profit - used, used)
+        self._strategy.wallets.set(self._told.wallet + self._state.profit - used, used)
 
     def _used(self) -> float:
-        return sum(trade.stake_amount for trade in self._robot.state.trades.values())
+        return sum(trade.stake_amount for trade in self._state.trades.values())
 
     # ---- entries -----------------------------------------------------------------------------
 
     def enter(self, pair: str, short: bool, tag: str | None, now: pd.Timestamp) -> Iterator[Action]:
         """Place an entry, if there is room, money, and nobody objects."""
-        robot, strategy, state = self._robot, self._strategy, self._robot.state
+        robot, strategy, state = self._robot, self._strategy, self._state
         most = self._told.max_open_trades
         if 0 <= most <= len(state.trades) or state.locked_until_ns.get(pair, 0) > now.value:
             return
@@ -103,7 +110,7 @@ class Broker:
         self, pair: str, now: pd.Timestamp, price: float, times: float, tag: str | None, side: str
     ) -> float:
         used = self._used()
-        free = self._told.wallet + self._robot.state.profit - used
+        free = self._told.wallet + self._state.profit - used
         most = self._told.max_open_trades
         proposed = stake(
             self._told.stake_amount, free, used, self._told.tradable_balance_ratio,
@@ -142,7 +149,7 @@ class Broker:
 
     def leave_by_force(self, trade: OpenTrade) -> Iterator[Action]:
         """Leave because somebody said so."""
-        now = utc(self._robot.state.market_ns or self._robot.now)
+        now = utc(self._state.market_ns or self._robot.now)
         price = self.exit_rate(trade)
         if price > 0:
             yield from self._leave(trade, Exit("force_exit", "force_exit"), price, now)
@@ -192,7 +199,7 @@ class Broker:
 
     def note_order(self, order: MyOrder) -> None:
         """One of the robot's orders changed."""
-        state = self._robot.state
+        state = self._state
         for trade in list(state.trades.values()):
             if order.order_id == trade.entry_order:
                 self._note_entry(trade, order)
@@ -206,11 +213,11 @@ class Broker:
 
     def note_fill(self, fill: MyTrade) -> None:
         """One of the robot's orders was filled."""
-        for trade in self._robot.state.trades.values():
+        for trade in self._state.trades.values():
             trade.note_fill(fill, fill.symbol.base)
 
     def _note_entry(self, trade: OpenTrade, order: MyOrder) -> None:
-        state, now = self._robot.state, utc(self._robot.state.market_ns or self._robot.now)
+        state, now = self._state, utc(self._state.market_ns or self._robot.now)
         trade.note_entry(order, now.value)
         if trade.entered and not trade.entry_order:
             begin_stop(trade, self._strategy.stoploss)
@@ -223,7 +230,7 @@ class Broker:
                 self._lock(trade.pair)
 
     def _close(self, trade: OpenTrade) -> None:
-        state = self._robot.state
+        state = self._state
         profit = trade.profit()
         state.profit += profit
         state.closed += 1
@@ -236,7 +243,7 @@ class Broker:
 
     def _lock(self, pair: str) -> None:
         """No entry before the next candle: the signal that just ended would begin it again."""
-        state = self._robot.state
+        state = self._state
         length_ns = timeframe_to_ns(self._strategy.timeframe)
         at_ns = state.market_ns or self._robot.now
         state.locked_until_ns[pair] = at_ns - at_ns % length_ns + length_ns

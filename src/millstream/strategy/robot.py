@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import pandas as pd
 
-from millstream.frames.columns import decode_rows
 from millstream.frames.held import MAX_ROWS_HELD, HeldFrames
 from millstream.model import (
     Action,
@@ -34,31 +33,15 @@ from millstream.strategy.interface import IStrategy
 from millstream.strategy.pair_lists import whitelist
 from millstream.strategy.provider import utc
 from millstream.strategy.published import Published
-from millstream.strategy.ring import COLUMNS, CandleRing
+from millstream.strategy.ring import COLUMNS
 from millstream.strategy.settings import StrategyParameters
 from millstream.strategy.setup import make_strategy, slower_timeframes
-from millstream.strategy.slower import joined
+from millstream.strategy.state import StrategyState
+from millstream.strategy.tables import Tables
 from millstream.strategy.timeframes import timeframe_to_ns
-from millstream.strategy.trades import OpenTrade
 
 LOOP = "loop"
 _OUTDATED_NS = 5 * 60_000_000_000  # how much later than two candles a signal is nothing any more
-
-
-class StrategyState(msgspec.Struct):
-    """What the robot remembers. Tables follow from events and are not in it."""
-
-    market_ns: int = 0  # the market's time: of the newest event that tells it
-    loop_ns: int = 0  # of the last turn of the loop, where candles begin them
-    trades: dict[str, OpenTrade] = {}  # by pair
-    next_trade: int = 1
-    profit: float = 0.0  # of closed trades, in stake currency
-    closed: int = 0
-    locked_until_ns: dict[str, int] = {}  # pairs that may not be entered before
-    entries_stopped: bool = False
-    paused: bool = False
-    signals: dict[str, Signals] = {}  # of each pair's last row
-    builders: dict[str, CandleBuilder] = {}  # of pairs whose candles are built from trades
 
 
 class StrategyRobot(Robot):
@@ -87,12 +70,13 @@ class StrategyRobot(Robot):
         self._markets = {pair: Market(*key) for key, pair in self._pairs.items()}
         self._dp.whitelist = list(self._markets)
         self._follows_pairs = {each.producer for each in told.pair_lists if each.producer}
-        self._broker = Broker(self, self.strategy, self._markets)
+        self._broker = Broker(self, told, self.strategy, self._markets)
         kind = "futures" if told.futures else "spot"
         self._candle_type = kind
         keep = min(told.candles_held, MAX_ROWS_HELD)
         self._published = Published(self.strategy.timeframe, kind, keep)
-        self._slower: list[str] = []
+        candles = max(told.candles_held, self.strategy.startup_candle_count)
+        self._tables = Tables(self._dp, self.strategy.timeframe, candles)
         self._waiting: set[str] = set()  # pairs we said we have too few candles of
 
     @classmethod
@@ -107,7 +91,7 @@ class StrategyRobot(Robot):
         """Begin the loop, and tell followers the pairs."""
         self.strategy.bot_start()
         self.state.entries_stopped = self.parameters.initial_state != "running"
-        self._slower = slower_timeframes(self.strategy)
+        self._tables.slower = slower_timeframes(self.strategy)
         if self.parameters.process_throttle_secs:
             self.every(f"{int(self.parameters.process_throttle_secs * 1_000)}ms", LOOP)
         if self.parameters.publish:
@@ -116,16 +100,15 @@ class StrategyRobot(Robot):
     def on_history(self, history: CandleHistory) -> Iterator[Action]:
         """Warm up; analyze once, so that followers have a frame before the next candle."""
         pair = self._pairs[history.exchange, history.symbol]
-        known = {self.strategy.timeframe, *self._slower}
+        known = {self.strategy.timeframe, *self._tables.slower}
         if self.parameters.candles_from or history.interval not in known:
             return
-        ring = self._ring(pair, history.interval)
+        ring = self._tables.of(pair, history.interval)
         rows = zip(*(getattr(history, column) for column in COLUMNS), strict=True)
         for open_ns, prices in zip(history.open_ns, rows, strict=True):
             ring.append(open_ns, prices)
         if history.interval == self.strategy.timeframe and history.open_ns:
-            for timeframe in self._slower:
-                self._join(pair, timeframe, whole=True)
+            self._tables.join(pair, whole=True)
             self._told_time(history.open_ns[-1] + timeframe_to_ns(history.interval))
             yield from self._analyze(pair)
 
@@ -153,9 +136,8 @@ class StrategyRobot(Robot):
         self._told_time(candle.exchange_ns or candle.close_ns)
         self._begin_loop(candle.close_ns)
         prices = (candle.open, candle.high, candle.low, candle.close, candle.volume)
-        if self._ring(pair, candle.interval).append(candle.open_ns, prices):
-            for timeframe in self._slower:
-                self._join(pair, timeframe)
+        if self._tables.of(pair, candle.interval).append(candle.open_ns, prices):
+            self._tables.join(pair)
             yield from self._analyze(pair)
             yield from self._tend(pair)
 
@@ -182,7 +164,10 @@ class StrategyRobot(Robot):
             return
         new = False
         if own and frame.producer == self.parameters.candles_from:
-            new = self._take_candles(frame)
+            new, last_open_ns = self._tables.take(frame)
+            if last_open_ns:
+                self._told_time(last_open_ns + timeframe_to_ns(frame.timeframe))
+                self._begin_loop(last_open_ns + timeframe_to_ns(frame.timeframe))
         if new or not self.strategy.process_only_new_candles:
             yield from self._analyze(frame.pair)
             yield from self._tend(frame.pair)
@@ -242,47 +227,9 @@ class StrategyRobot(Robot):
 
     # ---- tables ------------------------------------------------------------------------------
 
-    def _ring(self, pair: str, timeframe: str) -> CandleRing:
-        key = (pair, timeframe)
-        ring = self._dp.rings.get(key)
-        if ring is None:
-            keep = max(self.parameters.candles_held, self.strategy.startup_candle_count)
-            ring = self._dp.rings[key] = CandleRing(keep, keep // 2)
-        return ring
-
-    def _join(self, pair: str, timeframe: str, whole: bool = False) -> None:
-        """Build candles of a slower timeframe from its own."""
-        own = self._ring(pair, self.strategy.timeframe)
-        slow = self._ring(pair, timeframe)
-        since = 0 if whole else slow.last_open_ns
-        for open_ns, prices in joined(own, self.strategy.timeframe, timeframe, since):
-            slow.append(open_ns, prices)
-
-    def _take_candles(self, frame: FrameUpdate) -> bool:
-        """Take the candles out of another bot's frame; True where one of them is new."""
-        rows = decode_rows(frame.rows)
-        missing = [column for column in ("date", *COLUMNS) if column not in rows.columns]
-        if missing:
-            self._dp.send_msg(
-                f'the frames of "{frame.producer}" have no column {missing[0]}: no candles in them'
-            )
-            return False
-        ring = self._ring(frame.pair, frame.timeframe)
-        dates = rows["date"].to_numpy("datetime64[ns]").view("i8").tolist()
-        prices = rows[list(COLUMNS)].to_numpy(dtype=float).tolist()
-        new = False
-        for open_ns, row in zip(dates, prices, strict=True):
-            new = ring.append(open_ns, row) or new
-        if dates:
-            self._told_time(dates[-1] + timeframe_to_ns(frame.timeframe))
-            self._begin_loop(dates[-1] + timeframe_to_ns(frame.timeframe))
-            for timeframe in self._slower:
-                self._join(frame.pair, timeframe, whole=frame.replace)
-        return new
-
     def _analyze(self, pair: str) -> Iterator[Action]:
         """Run the strategy over a pair's candles; tell followers."""
-        candles = self._ring(pair, self.strategy.timeframe)
+        candles = self._tables.of(pair, self.strategy.timeframe)
         least = max(1, self.strategy.startup_candle_count)
         if len(candles) < least:
             if pair not in self._waiting:
