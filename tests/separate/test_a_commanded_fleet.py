@@ -132,6 +132,28 @@ def test_wishes_from_before_a_checkpoint_arrive_after_a_restart_from_it(fleets, 
     assert proof.equal, proof.first_difference
 
 
+def test_commands_in_the_database_reach_the_process_that_seats_the_robot(fleets, exchange):
+    if reason := mongod.why_not():
+        pytest.skip(reason)
+    servers = mongod.ReplicaSet()
+    try:
+        url = servers.url("fleet")
+        fleet = fleets(configuration(exchange, robot("a1", "alice"), robot("b1", "bob")), url)
+        fleet.start("orders", "stream", "alice", "bob")
+        until(lambda: fleet.orders("a1") and fleet.orders("b1"))
+        with servers.client() as client:
+            asked = client["fleet"]["control"]
+            told = {"name": "b1", "command": "pause", "from": "ann", "why": "news"}
+            key = asked.insert_one(told).inserted_id
+            (answer,) = until(lambda: asked.find_one({"_id": key}).get("answers"))
+            assert (answer["process"], answer["accepted"]) == ("bob", True), answer
+        assert fleet.tell("pause", "a1", process="alice").accepted
+        assert "is paused" in fleet.tell("pause", "b1", process="bob").reason
+        fleet.stop("alice", "bob", "orders", "stream")
+    finally:
+        servers.stop()
+
+
 def events_in(fleet, folder):
     with suppress(JournalError):
         journal = Journal.open(fleet.out / folder / "journal")
