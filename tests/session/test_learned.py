@@ -88,7 +88,7 @@ def test_a_market_that_is_slower_than_its_producer_waits_bounded_and_says_what_i
             server.publish(PublishWhitelist((PAIR,)))
             server.publish(publish(candles(0, PAST), replace=True))
             followed = Followed(server.port)
-            followed.client.followers[0]._held = HeldFrames(limit)
+            followed.client.followers[0]._taken.held = HeldFrames(limit)
             steps = StepPublisher(
                 market, robots, lambda: quiet[0], lambda: None, lambda: None,
                 LearnedQueue(followed.client.as_one, MOST), made.events,

@@ -14,18 +14,16 @@ import msgspec
 from millstream.errors import BadMessage
 from millstream.frames import fast_wire, freqtrade_wire
 from millstream.frames.held import HeldFrames, Key
-from millstream.frames.rows import Rows, pack, unpack
-from millstream.frames.schema import DATE, Schema
+from millstream.frames.rows import unpack
+from millstream.frames.schema import Schema
 from millstream.frames.settings import ConsumerSection, ProducerEntry
-from millstream.frames.signals import without_signals
+from millstream.frames.taken import FrameKey, Taken
 from millstream.model.codec import batch
 from millstream.model.events import Event
-from millstream.model.frames import FrameUpdate, ProducerState, Whitelist
+from millstream.model.frames import FrameUpdate, ProducerState
 
 WHOLE: Final = 100  # rows; freqtrade takes as many for the whole frame
-ASK_AGAIN_NS: Final = 30_000_000_000
 LONGEST_PAUSE_S: Final = 300.0
-FrameKey = tuple[str, str, str]
 
 
 class ProducerFigures(msgspec.Struct, frozen=True):
@@ -58,19 +56,17 @@ class ProducerFollower:
 
     def __init__(self, entry: ProducerEntry, section: ConsumerSection) -> None:
         self.entry, self._section = entry, section
-        self._held = HeldFrames()
+        self._taken = Taken(entry, section)
         self._schemas: dict[FrameKey, Schema] = {}  # as they come, before columns are left out
         self._fast = self._connected = False
         self._run = ""
         self._sequences: dict[FrameKey, int] = {}
-        self._asked: dict[FrameKey, tuple[bool, int]] = {}  # (for the whole frame, when)
         self._answered: set[FrameKey] = set()  # frames told whole on this connection
         self._in_turn: list[str] | None = None  # pairs to ask for one by one: a frame was too big
         self._asking: str | None = None
         self._too_big: set[str] = set()
         self._failures = 0
-        self._updates = self._gaps = self._repairs = self._bytes = 0
-        self._malformed = self._connections = 0
+        self._bytes = self._malformed = self._connections = 0
 
     # ---- the connection -------------------------------------------------------------------------
 
@@ -78,10 +74,10 @@ class ProducerFollower:
         """A connection is open; fast: the producer speaks our own wire."""
         self._fast, self._connected = fast, True
         self._connections += 1
-        self._asked.clear()
+        self._taken.asked.clear()
         self._answered.clear()
         state = ProducerState(now_ns, self.entry.name, "connected")
-        self._held.set_state(state)
+        self._taken.held.set_state(state)
         if fast:
             return Outcome([state], [])  # the producer's Hello comes first
         requests = [freqtrade_wire.subscribe_request(), freqtrade_wire.pairs_request()]
@@ -113,7 +109,7 @@ class ProducerFollower:
         refused = code in (401, 403, 429)
         state = "refused" if refused else "disconnected"
         told = ProducerState(now_ns, self.entry.name, state, reason=reason[:300])
-        self._held.set_state(told)
+        self._taken.held.set_state(told)
         return [*events, told]
 
     def pause_s(self, random: float) -> float:
@@ -171,16 +167,16 @@ class ProducerFollower:
             requests.append(batch([fast_wire.encode(follow)]))
             return
         if isinstance(message, fast_wire.PairsNow):
-            self._pairs(message.pairs, received_ns, events)
+            self._taken.pairs(message.pairs, received_ns, events)
             return
         key = (message.pair, message.timeframe, message.candle_type)
         sequence = self._sequences.get(key, 0)
         if message.sequence <= sequence:
             return  # an answer was faster
         if message.since > sequence and not message.replace:
-            if self._may_ask(key, False, received_ns):
+            if self._taken.may_ask(key, False, received_ns):
                 wants.append(fast_wire.Known(*key, sequence))
-                self._gap(key, f"updates {sequence + 1} to {message.since} are missing",
+                self._taken.gap(key, f"updates {sequence + 1} to {message.since} are missing",
                           received_ns, events)  # fmt: skip
             return
         rows = unpack(message.rows, self._section.message_bytes)
@@ -200,14 +196,14 @@ class ProducerFollower:
             replace=message.replace,
             rows=message.rows,
         )
-        self._take(update, rows, events)
+        self._taken.take(update, rows, events)
 
     def _receive_text(
         self, raw: bytes, received_ns: int, events: list[Event], requests: list[bytes]
     ) -> None:
         message = freqtrade_wire.parse_message(raw, self._schemas)
         if isinstance(message, freqtrade_wire.Pairs):
-            self._pairs(message.pairs, received_ns, events)
+            self._taken.pairs(message.pairs, received_ns, events)
             if self._in_turn is not None:
                 self._in_turn = [pair for pair in message.pairs if pair not in self._too_big]
                 self._next_in_turn(requests)
@@ -234,8 +230,8 @@ class ProducerFollower:
         if not rows.count or not rows.schema.names:
             return
         key = (frame.pair, frame.timeframe, frame.candle_type)
-        held = self._held.status(self.entry.name, *key)
-        whole_asked = self._asked.get(key, (False, 0))[0]
+        held = self._taken.held.status(self.entry.name, *key)
+        whole_asked = self._taken.asked.get(key, (False, 0))[0]
         # Fewer rows than were asked for are all there are: whatever else is held is of another run.
         limit = self._section.initial_candle_limit or freqtrade_wire.MAX_LIMIT
         first = key not in self._answered and rows.count < limit
@@ -255,100 +251,45 @@ class ProducerFollower:
             replace=replace,
             rows=b"",
         )
-        missing = self._take(update, rows, events)
+        missing = self._taken.take(update, rows, events)
         if held is None and rows.count == 1 and frame.pair not in self._too_big:
             # One candle of a frame we know nothing of: the rest is asked for, once.
-            if self._may_ask(key, True, received_ns):
+            if self._taken.may_ask(key, True, received_ns):
                 requests.append(self._ask(frame.pair, WHOLE))
         elif missing and frame.pair not in self._too_big:
-            whole = missing + 1 >= WHOLE or (key in self._asked and rows.count > 1)
-            if self._may_ask(key, whole, received_ns):
-                self._gap(key, f"{missing} candles are missing", received_ns, events)
+            whole = missing + 1 >= WHOLE or (key in self._taken.asked and rows.count > 1)
+            if self._taken.may_ask(key, whole, received_ns):
+                self._taken.gap(key, f"{missing} candles are missing", received_ns, events)
                 requests.append(self._ask(frame.pair, missing + 1 if not whole else WHOLE))
 
     def _ask(self, pair: str, rows: int) -> bytes:
         limit = rows if rows < WHOLE else (self._section.initial_candle_limit or 1500)
         return freqtrade_wire.frames_request(max(limit, WHOLE if rows >= WHOLE else 1), pair)
 
-    # ---- what is held ---------------------------------------------------------------------------
-
-    def _take(self, update: FrameUpdate, rows: Rows, events: list[Event]) -> int:
-        """Hold an update and tell it; the candles that are missing before it."""
-        key = (update.pair, update.timeframe, update.candle_type)
-        shown = rows.only((DATE, *self.entry.columns)) if self.entry.columns else rows
-        if self._section.remove_entry_exit_signals:
-            shown = without_signals(shown)
-        before = self._held.status(self.entry.name, *key)
-        applied = self._held.apply_rows(update, shown)
-        if not applied.ok:
-            return applied.missing
-        told = update.rows if shown is rows and update.rows else pack(shown)
-        if before is not None and before.state == "stale":
-            events.append(self._state(key, "fresh", "", update.received_ns))
-        events.append(msgspec.structs.replace(update, rows=told))
-        self._updates += 1
-        if before is not None and before.state == "gap":
-            self._repairs += 1
-            events.append(self._state(key, "repaired", "", update.received_ns))
-        if update.replace or rows.count > 1 or (before is not None and before.state == "gap"):
-            self._asked.pop(key, None)
-        return 0
-
-    def _may_ask(self, key: FrameKey, whole: bool, now_ns: int) -> bool:
-        """Not while an answer to the same question may be on its way."""
-        asked = self._asked.get(key)
-        if asked is not None and asked[0] >= whole and now_ns - asked[1] < ASK_AGAIN_NS:
-            return False
-        self._asked[key] = (whole, now_ns)
-        return True
-
-    def _gap(self, key: FrameKey, reason: str, now_ns: int, events: list[Event]) -> None:
-        self._gaps += 1
-        state = self._state(key, "gap", reason, now_ns)
-        self._held.set_state(state)
-        events.append(state)
-
-    def _pairs(self, pairs: tuple[str, ...], now_ns: int, events: list[Event]) -> None:
-        whitelist = Whitelist(now_ns, self.entry.name, pairs)
-        self._held.set_pairs(whitelist)
-        events.append(whitelist)
-
     def due(self, now_ns: int) -> list[Event]:
         """What has become too old since the last look."""
-        most_ns = self.entry.max_age_ns
-        events: list[Event] = []
-        for key in self._held.keys(self.entry.name) if most_ns else []:
-            status = self._held.status(*key)
-            if status is not None and status.state != "stale" and status.age_ns(now_ns) > most_ns:
-                reason = f"older than max_age ({self.entry.max_age})"
-                stale = self._state(key[1:], "stale", reason, now_ns)
-                self._held.set_state(stale)
-                events.append(stale)
-        return events
-
-    def _state(self, key: FrameKey, state: str, reason: str, now_ns: int) -> ProducerState:
-        return ProducerState(now_ns, self.entry.name, state, *key, reason)
+        return self._taken.due(now_ns)
 
     @property
     def held(self) -> HeldFrames:
         """What is held of the producer now."""
-        return self._held
+        return self._taken.held
 
     @property
     def figures(self) -> ProducerFigures:
         """How it stands."""
-        keys: list[Key] = self._held.keys(self.entry.name)
-        statuses = [status for key in keys if (status := self._held.status(*key)) is not None]
+        keys: list[Key] = self._taken.held.keys(self.entry.name)
+        statuses = [status for key in keys if (status := self._taken.held.status(*key)) is not None]
         return ProducerFigures(
             name=self.entry.name,
             connected=self._connected,
             wire=("millstream" if self._fast else "freqtrade") if self._connections else "",
-            pairs=len(self._held.pairs(self.entry.name)),
+            pairs=len(self._taken.held.pairs(self.entry.name)),
             frames=len(keys),
             rows=sum(status.rows for status in statuses),
-            updates=self._updates,
-            gaps=self._gaps,
-            repairs=self._repairs,
+            updates=self._taken.updates,
+            gaps=self._taken.gaps,
+            repairs=self._taken.repairs,
             bytes=self._bytes,
             malformed=self._malformed,
             connections=self._connections,
