@@ -1,5 +1,7 @@
 """What becomes of a frame: its handler by its head, and one count for each way it can go."""
 
+from decimal import Overflow
+
 import msgspec
 import pytest
 
@@ -35,6 +37,7 @@ def test_a_frame_goes_to_the_handler_of_its_head_and_any_other_the_slow_way():
         (msgspec.DecodeError("x"), "not JSON"),
         (msgspec.ValidationError("x"), "a field is missing or has an impossible value"),
         (RecursionError(), "nested too deeply"),
+        (Overflow(), "an impossible number"),
     ],
 )
 def test_a_frame_that_cannot_be_used_is_malformed_and_what_it_may_have_changed_is_told(

@@ -8,6 +8,7 @@ order of keys, spaces, acknowledgements, nonsense) takes the slower way round.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import DecimalException
 from typing import Protocol, TypeAlias
 
 from millstream.exchange.decoding import UNREADABLE, FrameCounts, unreadable_reason
@@ -58,6 +59,8 @@ def feeder(
             counts.reject(unreadable_reason(error), str(error), raw)
         except WrongFrame as error:
             counts.reject(str(error), "", raw)
+        except DecimalException as error:  # of an own order: 1e999999
+            counts.reject("an impossible number", repr(error), raw)
         except OfNoUse as error:
             counts.ignore(str(error))
             return []

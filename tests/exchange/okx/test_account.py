@@ -64,6 +64,17 @@ def test_and_a_fill_whose_fee_was_paid_once():
     assert made.feed(FILLED, 8) == []
 
 
+@pytest.mark.parametrize("number", [b"1e999999", b"-1e9999999999", b"1e-999999"])
+def test_a_number_that_arithmetic_cannot_bear_is_malformed_and_nothing_is_remembered(number):
+    made = spot("my_trade")
+    assert (
+        made.feed(FILLED.replace(b'"fillFee":"-0.02522168"', b'"fillFee":"' + number + b'"'), 7)
+        == []
+    )
+    assert made.counts.malformed == 1
+    assert len(made.feed(FILLED, 8)) == 1
+
+
 @pytest.mark.skipif(not frames.ORDERS.exists(), reason="the recordings are not here")
 def test_a_recorded_market_order_sized_in_quote_currency():
     lines = frames.ORDERS.read_bytes().splitlines()

@@ -31,6 +31,7 @@ from millstream.model import (
 )
 
 _ZERO = Decimal(0)
+LARGEST_EXPONENT = 300  # beyond it arithmetic itself may raise
 _SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 _STATUSES: Final = {
     "live": OrderStatus.WORKING,
@@ -291,7 +292,7 @@ def _number(text: str) -> Decimal:
         number = Decimal(text)
     except ArithmeticError:
         raise BadOrder("a number that is none") from None
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
         raise BadOrder("a number that is none")
     return number
 
