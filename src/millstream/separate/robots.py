@@ -51,6 +51,7 @@ class RobotsPart:
         self._config, self._process = config, process
         self._parts: tuple[Part, ...] = ()
         self._reason = COULD_NOT_GO_ON
+        self._no_more_commands = threading.Event()
         self._ending = threading.Event()
         self._no_more_changes = threading.Event()
         mine = config_of(config, process)
@@ -124,7 +125,7 @@ class RobotsPart:
             follow_own(record, first, after, self._is_seated, self._no_more_changes.is_set),
             self.bus.sender(own.endpoint), self._no_more_changes.is_set,
         )  # fmt: skip
-        self._control = Part("control", desk.run, self._ending.is_set)
+        self._control = Part("control", desk.run, self._no_more_commands.is_set)
         self._data = DataPart([], [self._learned], client)
         self._parts = (self._loop, self._wishes, self._trades, self._control, self._data)
         if server is not None and frames is not None:
@@ -200,10 +201,11 @@ class RobotsPart:
             self._wait(lambda: all(s.standing in ("stopped", "failed") for s in self.robots.seats))
             self._wait(lambda: bool(self.post.state) or not self._open_orders())
         self._signs.stop()
+        self._no_more_commands.set()
+        self._control.finish()  # before the post: it may wait for it
         self._ending.set()
         self._wishes.finish()
         self._seated.cursor.write()
-        self._control.finish()
         self._no_more_changes.set()
         self._trades.finish()
         self._to_robots.send(encode_events([SessionEnd(time_ns(), reason)]))

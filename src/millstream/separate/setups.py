@@ -13,7 +13,7 @@ from millstream.session.setups import SetUp
 
 __all__ = ["SetUpPost"]
 
-_PATIENCE_S: Final = 5.0
+_PATIENCE_S: Final = 3.0
 
 
 class Sender(Protocol):
