@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 import ccxt.async_support as library
 
+from millstream.orders.lines.ccxt.kraken_future import latest_orders
 from millstream.orders.lines.keys import Keys
 from millstream.orders.lines.venues import VenueFacts
 
 __all__ = ["make_client"]
 
+_MOST_PAGES: Final = 40
 _OPTIONS: Final = {
     "warnOnFetchOpenOrdersWithoutSymbol": False,
     "adjustForTimeDifference": True,
@@ -37,6 +40,8 @@ def make_client(
     changed: dict[str, Any] = {"handle_errors": handle_errors}
     if facts.growing_nonce:
         changed |= _in_their_order(kind)
+    if facts.tells_events:
+        changed |= {"fetch_closed_orders": _from_events}
     made = type(kind.__name__, (kind,), changed)(
         {
             "apiKey": keys.key,
@@ -47,6 +52,9 @@ def make_client(
             "options": dict(_OPTIONS),
         }
     )
+    if kind is library.coinbase:
+        # What is held in orders, too; its default asks the wallet's own API instead.
+        made.options["fetchBalance"] = "v3PrivateGetBrokerageAccounts"
     made.has["fetchCurrencies"] = False  # it would ask for more than trading needs
     if sandbox:
         made.set_sandbox_mode(True)
@@ -54,6 +62,22 @@ def make_client(
         made.urls["api"] = _elsewhere(made.urls["api"], url.rstrip("/"))
         made.hostname = url.partition("//")[2]
     return made
+
+
+async def _from_events(
+    self: Any, symbol: str, since: int, limit: int, params: Mapping[str, Any]
+) -> Any:
+    """Orders of a symbol, ended or not, by their last event."""
+    elements: list[Any] = []
+    asked = {"since": since, **params}
+    for _ in range(_MOST_PAGES):
+        told = await self.historyGetOrders(asked)
+        elements += told["elements"]
+        token = told.get("continuationToken")
+        if not token:
+            return self.parse_orders(latest_orders(elements), self.market(symbol))
+        asked["continuation_token"] = token
+    raise library.ExchangeError(f"its history has more than {len(elements)} events")
 
 
 def _in_their_order(kind: Any) -> dict[str, Any]:

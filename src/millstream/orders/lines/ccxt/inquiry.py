@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -44,6 +44,7 @@ class Inquiry:
         """A list of orders; empty, and a failure is noted, when it cannot be had whole."""
         if pair is None or since_ms is None:
             found = await self._try(getattr(self._client, call), None) or []
+            self._check(call, found)
         else:
             found = await self._pages(call, pair, since_ms)
         return [one for words in found if (one := self._order(words)) is not None]
@@ -83,6 +84,7 @@ class Inquiry:
             further = {"ofs": number * facts.page_rows} if offset else {}
             asked = (None if offset else symbol, since_ms, facts.page_rows, further)
             page = await self._try(getattr(self._client, call), *asked) or []
+            self._check(call, page)
             new = {str(row["id"]): row for row in page if str(row["id"]) not in found}
             found |= new
             if not new or (not offset and len(page) < facts.page_rows):
@@ -92,6 +94,11 @@ class Inquiry:
             since_ms = since_ms if offset else max(int(row["timestamp"]) for row in page)
         self.failures.append(f"{call} {pair}: more than {len(found)}, the rest was not asked")
         return [row for row in found.values() if row.get("symbol") == symbol]
+
+    def _check(self, call: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note a row that the library could not read, which it tells without a word."""
+        if not all(row.get("id") and row.get("symbol") and row.get("side") for row in rows):
+            self.failures.append(f"{call}: a row cannot be read")
 
     def _order(self, words: Mapping[str, Any]) -> MyOrder | None:
         contract = self._contract(str(words.get("symbol")))

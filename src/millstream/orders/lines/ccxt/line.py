@@ -79,11 +79,12 @@ class CcxtLine(LoopLine):
     def open(self) -> None:
         """Learn the venue's instruments and try the keys.
 
-        Raises LoginRefused when the venue does not take them, StreamError when it cannot be asked.
+        Raises LoginRefused when the venue does not take them, StreamError when it cannot be asked,
+        or what it says cannot be read.
         """
         try:
             self._start(self._prepare(), _OPENING_S)
-        except (library.BaseError, TimeoutError) as error:
+        except Exception as error:
             self.close()
             if is_login(error):
                 raise LoginRefused(
@@ -229,8 +230,13 @@ class CcxtLine(LoopLine):
         try:
             opened = await inquiry.orders("fetch_open_orders", None, None)
             known, nameless = unlisted(orders, opened)
-            ended = [one for order in known for one in await inquiry.order(order)]
-            for pair in nameless:
+            pairs = set(nameless)
+            for order in known:
+                found = await inquiry.order(order)
+                ended += found
+                if not found:  # venues forget ended orders' ids sooner than their lists
+                    pairs.add(order.symbol)
+            for pair in sorted(pairs):
                 for call in self._facts.ended:
                     ended += await inquiry.orders(call, pair, since_ms)
             for pair in symbols:
