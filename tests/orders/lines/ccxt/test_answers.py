@@ -157,6 +157,43 @@ def test_on_kraken_futures_an_order_that_was_placed_has_not_ended(kind):
     )
 
 
+class Refusing:
+    """An answer that says "nonce" so many times before it is given."""
+
+    def __init__(self, times, answer):
+        self.times, self.answer = times, answer
+
+    def __call__(self, *_):
+        self.times -= 1
+        too_low = {"result": "error", "error": "nonceBelowThreshold"}
+        return too_low if self.times >= 0 else self.answer
+
+
+@pytest.mark.parametrize(("times", "fails"), [(3, False), (4, True)])
+def test_a_question_that_was_overtaken_is_asked_again_with_a_new_nonce(times, fails):
+    answers = dict(venue_answers.KRAKEN_FUTURE)
+    with scripted_rest(answers) as rest:
+        trader = Trader(E.KRAKEN_FUTURE, rest)
+        trader.line.open()
+        rest.change({"/api/v3/openorders": Refusing(times, answers["/api/v3/openorders"])})
+        told = trader.evidence()
+        trader.line.close()
+    assert bool(told.failure) is fails
+    assert bool(told.open) is not fails
+
+
+def test_an_order_that_was_overtaken_is_refused_and_sent_once():
+    with scripted_rest(venue_answers.KRAKEN_FUTURE) as rest:
+        trader = Trader(E.KRAKEN_FUTURE, rest)
+        trader.line.open()
+        rest.change({"/api/v3/sendorder": Refusing(1, None)})
+        trader.line.place(trader.order())
+        told = trader.answer()
+        trader.line.close()
+    assert isinstance(told, Rejected)
+    assert len(rest.sent_to("sendorder")) == 1
+
+
 # ---- what venues refuse, in their words ---------------------------------------------------------
 
 REFUSALS = {

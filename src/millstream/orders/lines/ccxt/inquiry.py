@@ -20,6 +20,7 @@ from millstream.orders.lines.venues import VenueFacts
 __all__ = ["Inquiry"]
 
 _MOST_PAGES: Final = 40
+_NONCES: Final = 4  # tries of a question, never of an order
 
 
 class Inquiry:
@@ -109,11 +110,16 @@ class Inquiry:
         return instrument.contract if instrument is not None else Decimal(1)
 
     async def _try(self, call: Callable[..., Awaitable[Any]], *given: object) -> Any:
-        try:
-            return await call(*given)
-        except ccxt.OrderNotFound:
-            return None  # an answer: and no proof, before the grace is over
-        except Exception as error:
-            name = getattr(call, "__name__", "a question")
-            self.failures.append(f"{name}: {sentence(error)}")
-            return None
+        failure = ""
+        for _ in range(_NONCES):
+            try:
+                return await call(*given)
+            except ccxt.OrderNotFound:
+                return None  # an answer: and no proof, before the grace is over
+            except ccxt.InvalidNonce as error:
+                failure = sentence(error)  # overtaken by a request of the same key: ask again
+            except Exception as error:
+                failure = sentence(error)
+                break
+        self.failures.append(f"{getattr(call, '__name__', 'a question')}: {failure}")
+        return None
