@@ -253,6 +253,13 @@ def test_a_frame_of_the_account_that_cannot_be_read_is_a_gap_until_a_snapshot():
     assert [type(event) for event in made.feed(frames.order_snapshot(), 2)] == [Resynced]
 
 
+def test_an_order_whose_volume_no_arithmetic_bears_is_a_gap():
+    made = decoder(Channel.MY_ORDER)
+    [gap] = made.feed(frames.order("9e999999", "9e999999", "new_placed_order_by_user"), 7)
+    assert isinstance(gap, Gap)
+    assert made.counts.malformed == 1
+
+
 def test_balances_are_of_no_interest():
     made = decoder(*OWN)
     assert made.feed(b'{"feed":"balances","account":"0f9c","holding":{"USDT":6},"seq":2}', 1) == []
