@@ -12,6 +12,7 @@ from tests.orders.lines.ccxt.scripted_rest import scripted_rest
 from tests.orders.lines.ccxt.venue_answers import T1, V1, V2
 from tests.orders.sample import order
 
+from millstream.errors import StreamError
 from millstream.model import CurrencyPair, Exchange, Liquidity, OrderStatus, Side
 from millstream.orders.lines.answers import Canceled, Evidence, InDoubt, Placed, Rejected
 from millstream.orders.lines.ccxt.client import make_client
@@ -260,3 +261,11 @@ def test_an_answer_without_an_order_leaves_it_in_doubt(trader):
     trader.rest.change({path: {}})
     trader.line.place(trader.order())
     assert isinstance(trader.answer(), InDoubt)
+
+
+def test_instruments_that_cannot_be_read_end_the_start_with_one_sentence():
+    broken = venue_answers.COINBASE | {"/brokerage/market/products": {"products": ["?"]}}
+    with scripted_rest(broken) as rest:
+        line = CcxtLine(E.COINBASE, KEYS, url=rest.url, paced=False, timeout_s=5)
+        with pytest.raises(StreamError, match="coinbase cannot be asked"):
+            line.open()
