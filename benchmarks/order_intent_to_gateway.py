@@ -6,7 +6,8 @@
 disk. "Wish to venue": the whole way of one order, as a session does it: the event and the answer
 are journaled, the journal synced, risk asked, the intent stored, the order marked SENT, and the
 venue called: three waits for the disk, one after the other, since none of them may be left out.
-Beside both, in turn with them, one fdatasync of 4 KiB in the same folder.
+Beside both one fdatasync of 4 KiB in the same folder: one after each insert, so that a neighbour
+who keeps the disk busy disturbs both alike.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -66,15 +67,14 @@ def measure(quick: bool, size: int = 0) -> list[Figure]:
             made.mkdir()
             return made
 
-        ways: dict[str, Callable[[], list[float]]] = {
-            "intent to gateway": lambda: _intents(folder(), size),
-            FSYNC: lambda: _fdatasyncs(folder(), size),
-            "wish to venue": lambda: _wishes(folder(), size),
-        }
-        spent: dict[str, list[list[float]]] = {way: [] for way in ways}
+        spent: dict[str, list[list[float]]] = {
+            "intent to gateway": [], FSYNC: [], "wish to venue": []
+        }  # fmt: skip
         for _ in range(rounds):
-            for name, way in ways.items():
-                spent[name].append(way())
+            intents, disk = _intents(folder(), size)
+            spent["intent to gateway"].append(intents)
+            spent[FSYNC].append(disk)
+            spent["wish to venue"].append(_wishes(folder(), size))
         rates = {
             robots: [_rate(folder(), size * 2, robots) for _ in range(rounds)]
             for robots in (1, 100)
@@ -125,27 +125,30 @@ def _rates(rates: dict[int, list[float]], size: int) -> list[Figure]:
     ]
 
 
-def _fdatasyncs(folder: Path, size: int) -> list[float]:
-    """Milliseconds each: a page of a file that has its length already."""
-    descriptor = os.open(folder / "file", os.O_RDWR | os.O_CREAT)
-    pages, page = 256, os.urandom(4096)
-    try:
-        os.pwrite(descriptor, bytes(4096 * pages), 0)
-        os.fsync(descriptor)
-        times = []
-        for number in range(size):
-            began = perf_counter_ns()
-            os.pwrite(descriptor, page, 4096 * (number % pages))
-            os.fdatasync(descriptor)
-            times.append((perf_counter_ns() - began) / 1e6)
-        return times
-    finally:
-        os.close(descriptor)
+class Disk:
+    """A file that has its length already."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pages, self._number, self._page = 256, 0, os.urandom(4096)
+        self._descriptor = os.open(folder / "file", os.O_RDWR | os.O_CREAT)
+        os.pwrite(self._descriptor, bytes(4096 * self._pages), 0)
+        os.fsync(self._descriptor)
+
+    def sync(self) -> float:
+        """Milliseconds of a page and its fdatasync."""
+        began = perf_counter_ns()
+        os.pwrite(self._descriptor, self._page, 4096 * (self._number % self._pages))
+        os.fdatasync(self._descriptor)
+        self._number += 1
+        return (perf_counter_ns() - began) / 1e6
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
-def _intents(folder: Path, size: int) -> list[float]:
-    """Milliseconds from the insert until a follower in another thread has the order."""
-    store = SqliteStore(folder / "orders.sqlite")
+def _intents(folder: Path, size: int) -> tuple[list[float], list[float]]:
+    """Milliseconds from the insert until a follower in another thread has it; of the bare disk."""
+    store, disk = SqliteStore(folder / "orders.sqlite"), Disk(folder)
     seen: list[int] = []
     more = threading.Semaphore(0)  # nobody spins: that would take the interpreter from the others
 
@@ -156,16 +159,18 @@ def _intents(folder: Path, size: int) -> list[float]:
 
     follower = threading.Thread(target=follow)
     follower.start()
-    times = []
+    times, bare = [], []
     for number in range(size):
         intent = _intent()
         began = perf_counter_ns()
         store.insert([intent])
         more.acquire()
         times.append((seen[number] - began) / 1e6)
+        bare.append(disk.sync())
     follower.join()
     store.close()
-    return times
+    disk.close()
+    return times, bare
 
 
 class Called:
