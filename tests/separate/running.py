@@ -100,12 +100,14 @@ class Fleet:
         file = self.out / f"{name}.log"
         return file.read_text() if file.exists() else ""
 
-    def tell(self, command, name="", parameters=None, *, process=None, why="", **more):
+    def tell(
+        self, command, name="", parameters=None, *, process=None, why="", patience_s=20, **more
+    ):
         """A command by the door, as `millstream control` sends it; its answer."""
         request = f"r{time.monotonic_ns()}"
         told = Control(1, name, command, parameters or {}, "ann", why, request, **more)
         until(lambda: (process or "") in doors(self.out) or (not process and doors(self.out)))
-        raw = ask(self.out, request, encode_events([told]), 20, process)
+        raw = ask(self.out, request, encode_events([told]), patience_s, process)
         (output,) = decode_outputs(raw)
         assert isinstance(output.body, ControlAnswer)
         return output.body

@@ -6,7 +6,9 @@ By hand, or with `-m soak`. Repeat a failure by its seed.
 from __future__ import annotations
 
 import random
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 from tests.separate.running import ETH, QUOTER, Fleet, configuration, robot, until
@@ -86,3 +88,35 @@ def test_what_was_accepted_is_kept_and_replayed_whoever_was_killed(tmp_path, see
     for folder in ("robots-1", "robots-2"):
         proof = replay_session(fleet.out / folder)
         assert proof.equal, f"seed {seed}: {proof.first_difference}"
+
+
+@pytest.mark.soak
+def test_a_command_that_is_under_way_when_its_robots_are_killed_is_obeyed_whole_or_not(tmp_path):
+    dice, answered = random.Random(5), []
+
+    def add(name):
+        with suppress(ConfigError):  # nobody is left who could answer
+            answered.append(fleet.tell("add", name, QUOTER, patience_s=5, **ETH).accepted)
+
+    with trading_venue("--exchange", "binance", "--speed", 5) as venue:
+        fleet = Fleet(tmp_path, configuration(venue["ws"], robot("quoter")))
+        try:
+            fleet.start(*PARTS)
+            until(lambda: fleet.orders("quoter"))
+            for number in range(12):
+                until(lambda: doors(fleet.out))
+                asker = threading.Thread(target=add, args=[f"r{number}"])
+                asker.start()
+                time.sleep(dice.uniform(0, 0.12))
+                fleet.kill("robots")
+                asker.join()
+                fleet.start("robots")
+            there = fleet.tell("pause", "nobody").reason.partition("there are: ")[2].split(", ")
+            until(lambda: {"quoter", *fleet.saved()} == set(there), f"{there}, {fleet.saved()}")
+            fleet.stop("robots", "orders", "stream")
+        finally:
+            fleet.close()
+    print(f"{len(there) - 1} of 12 are there, {len(answered)} were answered")
+    assert len(answered) < 12
+    proof = replay_session(fleet.out / "robots-1")
+    assert proof.equal, proof.first_difference
