@@ -95,8 +95,9 @@ def producers(config: Path, seconds: float | None, as_json: bool) -> int:
     """Show the producers that a bot follows, and who follows it.
 
     Connects to each producer of external_message_consumer as the bot does, and asks the running bot
-    of api_server about its followers. Exit code 1: a producer was not connected at the end, or the
-    bot did not answer.
+    of api_server about its followers. Updates, gaps, repairs and bytes of a producer are those of
+    this connection, since this command began: those of a running session are on its own screen and
+    in its journal. Exit code 1: a producer was not connected at the end, or the bot did not answer.
     """
     if seconds is not None and seconds <= 0:
         raise ConfigError("--seconds takes a number above 0")
