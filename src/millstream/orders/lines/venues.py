@@ -41,7 +41,7 @@ class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
     ended: tuple[str, ...]  # the calls that tell of ended orders
     page_rows: int = 100  # of one answer of a list
     pages: Literal["", "since", "offset"] = ""  # how to ask for the rest; "": not at all
-    tells_events: bool = False  # ended orders come as events: `ccxt/kraken_future.py`
+    tells_events: bool = False  # ended orders come as events, whole: `ccxt/kraken_future.py`
     growing_nonce: bool = False  # requests have to arrive in their order
     dead_man: bool = False  # it cancels all orders of the account when a timer is not renewed
     fills_by_stream: bool = True  # False: its stream has no fills of its own, only REST has
@@ -125,7 +125,6 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
         reduce_only=True,
         ended=("fetch_closed_orders",),
         tells_events=True,
-        page_rows=10_000,  # its pages are put together
     ),
     Exchange.COINBASE: VenueFacts(
         library_name="coinbase",

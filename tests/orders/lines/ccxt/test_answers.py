@@ -158,6 +158,39 @@ def test_on_kraken_futures_an_order_that_was_placed_has_not_ended(kind):
     )
 
 
+def test_on_kraken_futures_a_full_list_of_fills_is_not_taken_for_all_of_them():
+    answers = venue_answers.KRAKEN_FUTURE
+    (one,) = answers["/api/v3/fills"]["fills"]
+    many = {"result": "success", "fills": [one | {"fill_id": str(n)} for n in range(100)]}
+    with scripted_rest(answers | {"/api/v3/fills": many}) as rest:
+        trader = Trader(E.KRAKEN_FUTURE, rest)
+        trader.line.open()
+        told = trader.evidence()
+        trader.line.close()
+    assert "fetch_my_trades" in told.failure
+
+
+def test_on_kraken_futures_a_long_history_is_read_to_its_end():
+    def history(query, _):
+        first = "continuation_token" not in query
+        numbers = range(150) if first else range(150, 200)
+        when = venue_answers.MS
+        told = [
+            venue_answers.kraken_event("OrderPlaced", str(n), f"c{n}", "Buy", "1", "0", when - n)
+            for n in numbers
+        ]
+        more = {"continuationToken": "next"} if first else {}
+        return {"elements": told, "len": len(told)} | more
+
+    answers = venue_answers.KRAKEN_FUTURE | {"/api/history/v2/orders": history}
+    with scripted_rest(answers) as rest:
+        trader = Trader(E.KRAKEN_FUTURE, rest)
+        trader.line.open()
+        told = trader.evidence(trader.order("other"))
+        trader.line.close()
+    assert (told.failure, len(told.ended)) == ("", 200)
+
+
 class Refusing:
     """An answer that says "nonce" so many times before it is given."""
 

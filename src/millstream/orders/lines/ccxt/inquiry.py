@@ -79,6 +79,7 @@ class Inquiry:
         facts, symbol = self._facts, self._facts.symbol(pair)
         found: dict[str, Any] = {}
         offset = facts.pages == "offset"
+        whole = facts.tells_events and call in facts.ended
         since_ms -= since_ms % 1_000
         for number in range(_MOST_PAGES):
             # By an offset, whole pages are asked for: one of a single pair says not how long it is.
@@ -88,7 +89,7 @@ class Inquiry:
             self._check(call, page)
             new = {str(row["id"]): row for row in page if str(row["id"]) not in found}
             found |= new
-            if not new or (not offset and len(page) < facts.page_rows):
+            if not new or whole or (not offset and len(page) < facts.page_rows):
                 return [row for row in found.values() if row.get("symbol") == symbol]
             if not facts.pages:
                 break
