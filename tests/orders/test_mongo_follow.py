@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from bson import Decimal128, ObjectId
+from bson.datetime_ms import DatetimeMS
 from pymongo.errors import DuplicateKeyError
 from tests import mongod
 from tests.orders.sample import BTC, VENUE, filled, order, report
@@ -276,6 +277,7 @@ class TestMailbox:
             ({"price": -1}, "not a number above zero"),
             ({"price": None}, "limit order needs a `price`"),
             ({"type": "market"}, "market order has no `price`"),
+            ({"volume": DatetimeMS(10**17)}, "not a number above zero"),
             ({"to": "binanse"}, "not a known exchange"),
             ({"symbol": "btc"}, "not a currency pair"),
             ({"order_id": "much-too-long-for-a-venue"}, "not 1 to 18 letters and digits"),
@@ -287,7 +289,7 @@ class TestMailbox:
         mailbox.receive()
         database.orders.insert_one({**ASKED, **changed})
         deadline = time.monotonic() + 20
-        while not (shown := database.orders.find_one({"status": "rejected"})):
+        while not (shown := database.orders.find_one({"status": "rejected"}, {"reason": 1})):
             assert mailbox.receive() == []
             assert time.monotonic() < deadline
         assert why in shown["reason"]

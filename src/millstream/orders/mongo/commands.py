@@ -36,7 +36,7 @@ from millstream.orders.mongo.asked import (
     recorded,
 )
 from millstream.orders.mongo.documents import Document
-from millstream.orders.mongo.server import connect, explained, is_passing, patiently
+from millstream.orders.mongo.server import connect, explained, foreign, is_passing, patiently
 
 __all__ = ["CommandBox"]
 
@@ -46,6 +46,7 @@ _GRACE_S: Final = 3.0  # for the process that seats a robot, before the first on
 _PATIENCE_S: Final = 60.0
 _CLOSING_S: Final = 5.0
 _MOST_UNWRITTEN: Final = 1_000
+_REQUEST: Final = "control:"  # before a document's `_id`
 _NEW: Final = [
     {
         "$match": {
@@ -86,7 +87,7 @@ class CommandBox:
         self._unwritten: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._closed = threading.Event()
         self._client, database = connect(self._address, majority_reads=True)
-        self._control = database["control"]
+        self._control = foreign(database, "control")
         try:
             with explained(self._address.shown):
                 stream = self._watch()  # first: what comes after it is told
@@ -119,7 +120,7 @@ class CommandBox:
 
     def note(self, control: Control, answer: ControlAnswer) -> None:
         """Keep a command that came another way, with its answer; returns at once."""
-        if control.request in self._keys:
+        if control.request.startswith(_REQUEST):
             return  # it came this way, and is shown there
         taken, answered = self._signed({"life": self._life}), self._signed(answer_entry(answer))
         document = recorded(control, taken, answered)
@@ -175,7 +176,12 @@ class CommandBox:
         mine = {"taken": {"$elemMatch": {"process": self._process}}}
         unanswered = {**mine, "answers.process": {"$ne": self._process}}
         for document in self._control.find(unanswered):
-            self._settle(document)
+            key = document["_id"]
+            # Asked again: an answer may have been written since, and its request forgotten then.
+            if _request(key) not in self._keys and self._control.find_one(
+                {"_id": key, **unanswered}, {"_id": 1}
+            ):
+                self._settle(document)
         young = ObjectId.from_datetime(datetime.now(UTC) - timedelta(seconds=self._oldest_s))
         for_all = {
             "name": {"$in": [None, ""]}, "came_by": {"$exists": False}, "_id": {"$gte": young},
@@ -188,8 +194,6 @@ class CommandBox:
     def _settle(self, document: Document) -> None:
         """One that was taken and is not answered."""
         request = _request(document["_id"])
-        if request in self._keys:
-            return
         lives = [one["life"] for one in document["taken"] if one["process"] == self._process]
         why = (
             "not known: the process that took it ended before it answered; its journal says "
@@ -305,4 +309,4 @@ class CommandBox:
 
 
 def _request(key: object) -> str:
-    return f"control:{key}"
+    return f"{_REQUEST}{key}"

@@ -32,7 +32,7 @@ from millstream.model import (
 from millstream.model.codec import encode_outputs
 from millstream.orders.mongo.address import parse_address
 from millstream.orders.mongo.documents import Document
-from millstream.orders.mongo.server import connect, explained
+from millstream.orders.mongo.server import connect, explained, foreign
 
 __all__ = ["WANTED", "OrderMailbox", "wish_in"]
 
@@ -58,7 +58,8 @@ class OrderMailbox:
         self._oldest_s = oldest_s
         self._given: set[tuple[object, str]] = set()  # the wishes of this session
         self._stream: CollectionChangeStream[dict[str, Any]] | None = None
-        self._client, self._database = connect(self._address, majority_reads=True)
+        self._client, database = connect(self._address, majority_reads=True)
+        self._orders = foreign(database, "orders")
 
     def receive(self) -> list[Output]:
         """The wishes that have come, after a quarter of a second at most without any.
@@ -68,7 +69,7 @@ class OrderMailbox:
         with explained(self._address.shown):
             try:
                 if self._stream is None:
-                    self._stream = self._database["orders"].watch(_NEW, max_await_time_ms=_AWAIT_MS)
+                    self._stream = self._orders.watch(_NEW, max_await_time_ms=_AWAIT_MS)
                     return self._left()
                 told = self._stream.try_next()
                 return [] if told is None else self._taken([told["fullDocument"]], late=False)
@@ -96,7 +97,7 @@ class OrderMailbox:
 
     def _left(self) -> list[Output]:
         """What was put there while nobody looked."""
-        return self._taken(list(self._database["orders"].find(_PENDING)), late=True)
+        return self._taken(list(self._orders.find(_PENDING)), late=True)
 
     def _taken(self, documents: list[Document], late: bool) -> list[Output]:
         wishes = []
@@ -132,13 +133,13 @@ class OrderMailbox:
 
     def _name(self, key: object, order_id: str) -> None:
         """Write the order's id into the document that asked for it: it becomes the order."""
-        self._database["orders"].update_one(
+        self._orders.update_one(
             {"_id": key, "revision": {"$exists": False}}, {"$set": {"order_id": order_id}}
         )
 
     def _refuse(self, key: object, why: str) -> None:
         _log.warning("%s: an order in `orders` is refused: %s", self._address.shown, why)
-        self._database["orders"].update_one(
+        self._orders.update_one(
             {"_id": key, **_PENDING}, {"$set": {"status": "rejected", "reason": why}}
         )
 

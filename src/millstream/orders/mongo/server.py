@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
+from bson import CodecOptions, DatetimeConversion
 from pymongo import IndexModel, MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
     AutoReconnect,
@@ -171,6 +173,15 @@ def _check(client: Client, shown: str) -> None:
             "what other programs write could be lost and is told 100 ms late; call "
             "setDefaultRWConcern with w: majority"
         )
+
+
+def foreign(database: Documents, name: str) -> Collection[dict[str, Any]]:
+    """A collection that other programs write: no date and no text of theirs ends who reads it."""
+    lenient = CodecOptions[dict[str, Any]](
+        datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+        unicode_decode_error_handler="replace",
+    )
+    return database.get_collection(name, codec_options=lenient)
 
 
 def require_store(database: Documents, shown: str) -> None:
