@@ -68,7 +68,7 @@ def test_of_several_processes_one_is_named(folder):
     thread.join()
     with pytest.raises(ConfigError, match="in several processes: alice, bob; say which"):
         ask(folder, "r1", b"r1", 10)
-    with pytest.raises(ConfigError, match='there are: alice, bob. Did you mean "alice"'):
+    with pytest.raises(ConfigError, match=r'there are: alice, bob. Did you mean "alice"'):
         ask(folder, "r1", b"r1", 10, "alize")
     bob.close()
     thread = answered(alice)
