@@ -170,8 +170,8 @@ def measure(quick: bool) -> list[Figure]:
     if not quick:
         figures += _bursts([OWN, TEXT], 50, 16, 100, 5)
         figures += _bursts([way for way in SINKS if rival or not way.theirs], 50, 16, 100, 5)
-        # 100 consumers would hold 16 GB of this size in their one process; a freqtrade, which encodes
-        # each frame for each sink, is left out.
+        # 100 consumers would hold 16 GB of this size in their one process; a freqtrade, which
+        # encodes each frame for each sink, is left out.
         figures += _bursts([way for way in SINKS if not way.theirs], 100, 100, 100, 5)
     figures += _latency(ways, 20 if quick else 100)
     return [*figures, *_steps(1_000 if quick else 10_000, rival)]
