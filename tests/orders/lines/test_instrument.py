@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.orders.sample import order
 
@@ -13,6 +13,7 @@ steps = st.sampled_from([Decimal(one) for one in ("0.01", "0.5", "1", "5", "0.00
 numbers = st.decimals("0.00001", "100000", places=9)
 
 
+@settings(deadline=None)  # of a busy machine it would be a timing test
 @given(st.sampled_from(Side), numbers, numbers, steps, steps)
 def test_numbers_move_only_the_way_that_cannot_hurt_and_by_less_than_a_step(
     side, price, volume, tick, lot

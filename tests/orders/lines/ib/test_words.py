@@ -6,7 +6,7 @@ from decimal import Decimal
 import ib_async
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.orders.sample import order
 
@@ -48,6 +48,7 @@ def trade(state="Submitted", filled=0.0, **words):
     return ib_async.Trade(EUR, ib_async.Order(**{**given, "lmtPrice": 1.05, **words}), status)
 
 
+@settings(deadline=None)  # of a busy machine it would be a timing test
 @given(st.decimals("0.00001", "99999", places=5), st.decimals("0.0001", "999999", places=4))
 def test_price_and_volume_survive_the_way_there_and_back(price, volume):
     words = order_words(wish(price=str(price), volume=str(volume)), "STK", "")
