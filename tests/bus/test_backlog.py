@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +12,13 @@ from millstream.model import (
     CurrencyPair,
     Exchange,
     Gap,
+    MyOrder,
+    OrderStatus,
+    OrderType,
     Side,
+    Stale,
     Ticker,
+    TimeInForce,
     Trade,
 )
 
@@ -91,3 +98,33 @@ def test_a_full_backlog_still_takes_the_newer_ticker():
     backlog = Backlog(capacity=2)
     backlog.extend([ticker(1), trade(2), trade(3), ticker(4)])
     assert [event.received_ns for event in backlog.take(10, 0)[1:]] == [2, 4]
+
+
+OWN_ORDER = MyOrder(
+    received_ns=1, exchange=Exchange.BINANCE, symbol=BTC, robot="", order_id="a1", venue_id="",
+    side=Side.BUY, type=OrderType.LIMIT, time_in_force=TimeInForce.GTC, post_only=False,
+    price=Decimal(1), volume=Decimal(1), status=OrderStatus.WORKING, filled_volume=Decimal(0),
+    average_price=None, reason="", revision=0,
+)  # fmt: skip
+STALE = Stale(1, Exchange.KRAKEN, Channel.BOOK, None, 5, "silent")
+
+
+def test_own_orders_and_news_of_a_connection_are_never_dropped_without_a_word():
+    backlog = Backlog(capacity=1)
+    backlog.extend([trade(0), OWN_ORDER, OWN_ORDER, STALE, trade(1)])
+    *gaps, _ = backlog.take(10, 0)
+    assert [(gap.exchange, gap.channel, gap.missing) for gap in gaps] == [
+        (Exchange.BINANCE, Channel.MY_ORDER, 2),
+        (Exchange.BINANCE, Channel.TRADE, 1),
+        (Exchange.KRAKEN, Channel.BOOK, 1),
+    ]
+
+
+@given(EVENTS, st.integers(1, 20))
+def test_every_event_is_there_or_conflated_or_counted_in_a_gap(events, capacity):
+    backlog = Backlog(capacity)
+    backlog.extend(events)
+    left = backlog.take(1_000, 0)
+    missing = sum(event.missing for event in left if isinstance(event, Gap))
+    there = sum(not isinstance(event, Gap) for event in left)
+    assert there + backlog.conflated + missing == len(events)

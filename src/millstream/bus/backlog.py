@@ -2,7 +2,7 @@
 
 Tickers, books and open candles conflate to the latest of their pair: only the newest one is worth
 having. Everything else is kept in order until `capacity`; past that it is dropped, and counted in a
-`Gap` that the follower is given as soon as there is room.
+`Gap` of its channel that the follower is given as soon as there is room.
 """
 
 from __future__ import annotations
@@ -10,9 +10,30 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from itertools import islice
 
-from millstream.model import Book, Candle, Channel, Event, Exchange, Gap, MarketEvent, Ticker
+from millstream.model import (
+    Book,
+    Candle,
+    Channel,
+    Event,
+    Exchange,
+    Gap,
+    MarketEvent,
+    MyOrder,
+    MyOrderBatch,
+    MyTrade,
+    StreamEvent,
+    Ticker,
+)
 
 CAPACITY_EVENTS = 100_000
+_CHANNELS: dict[type[Event], Channel] = {
+    Ticker: Channel.TICKER,
+    Book: Channel.BOOK,
+    Candle: Channel.CANDLE,
+    MyOrder: Channel.MY_ORDER,
+    MyTrade: Channel.MY_TRADE,
+    MyOrderBatch: Channel.MY_ORDER_BATCH,
+}  # of any other: trades
 
 
 class Backlog:
@@ -26,7 +47,7 @@ class Backlog:
         self._conflate = conflate
         self._waiting: dict[Hashable, Event] = {}
         self._count = 0  # makes a key for what never conflates
-        self._dropped: dict[Exchange, int] = {}
+        self._dropped: dict[tuple[Exchange, Channel], int] = {}
         self.conflated = 0  # events replaced by a newer one of their pair
         self.dropped = 0
 
@@ -46,7 +67,7 @@ class Backlog:
 
     def take(self, most: int, now_ns: int) -> list[Event]:
         """Up to `most` events, oldest first; gaps for what was dropped come before them."""
-        taken: list[Event] = [self._gap(exchange, now_ns) for exchange in sorted(self._dropped)]
+        taken: list[Event] = [self._gap(*where, now_ns) for where in sorted(self._dropped)]
         self._dropped.clear()
         oldest = list(islice(self._waiting, most))
         taken.extend(self._waiting.pop(key) for key in oldest)
@@ -72,12 +93,18 @@ class Backlog:
 
     def _drop(self, event: Event) -> None:
         self.dropped += 1
-        if isinstance(event, MarketEvent):
-            self._dropped[event.exchange] = self._dropped.get(event.exchange, 0) + 1
+        match event:
+            case StreamEvent():
+                where = event.exchange, event.channel
+            case MarketEvent() | MyOrder() | MyTrade() | MyOrderBatch():
+                where = event.exchange, _CHANNELS.get(type(event), Channel.TRADE)
+            case _:
+                raise TypeError(f"no stream tells {type(event).__name__}: it has no exchange")
+        self._dropped[where] = self._dropped.get(where, 0) + 1
 
-    def _gap(self, exchange: Exchange, now_ns: int) -> Gap:
-        missing = self._dropped[exchange]
+    def _gap(self, exchange: Exchange, channel: Channel, now_ns: int) -> Gap:
+        missing = self._dropped[exchange, channel]
         return Gap(
-            now_ns, exchange, Channel.TRADE, None, "", "", missing,
+            now_ns, exchange, channel, None, "", "", missing,
             f"the follower was behind and its queue full: {missing} events dropped",
         )  # fmt: skip
