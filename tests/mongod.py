@@ -149,6 +149,18 @@ class ReplicaSet:
             assert time.monotonic() < deadline, "the members do not find together"
             time.sleep(0.1)
 
+    def states(self):
+        """What each member says it is: for a message."""
+        said = []
+        for member in self.members:
+            try:
+                with member.client() as client:
+                    found = client.admin.command("replSetGetStatus")
+                said.append(f"{member.port} {found['myState']} term {found['term']}")
+            except PyMongoError as error:
+                said.append(f"{member.port} {type(error).__name__}")
+        return ", ".join(said)
+
     def stop(self):
         for member in self.members:
             member.kill()
