@@ -35,7 +35,26 @@ class Deaf(Tunable):
     tunable = False
 
 
+class Stillborn(Tunable):
+    def initial_state(self):
+        raise KeyError(str(self))
+
+
+class Divisor(msgspec.Struct, frozen=True):
+    by: int = 1
+
+    def __post_init__(self):
+        if not 1 // self.by:
+            raise ValueError("by is 1")
+
+
+class Divided(Robot):
+    Parameters = Divisor
+
+
 def hire(control):
+    if control.robot_type == "stillborn":
+        return setup(Stillborn, control.robot)
     if control.robot_type != "tunable":
         raise ConfigError(f'there is no robot type "{control.robot_type}"')
     return setup(Tunable, control.robot)
@@ -85,6 +104,23 @@ def test_a_name_that_is_taken_is_refused():
 
 def test_a_type_that_is_unknown_is_refused():
     assert refusal(group(), ask("add", robot_type="none")) == 'there is no robot type "none"'
+
+
+def test_a_robot_that_cannot_begin_is_refused_and_the_others_go_on():
+    robots = group(setup(Tunable, "one"))
+    why = refusal(robots, ask("add", "new", robot_type="stillborn"))
+    assert (
+        why
+        == """robot "new" cannot begin: KeyError: '<tests.robot.test_control.Stillborn object>'"""
+    )
+    assert [seat.robot.name for seat in robots.seats] == ["one"]
+
+
+def test_parameters_whose_own_check_fails_are_refused():
+    robots = group(setup(Divided, "one"))
+    why = refusal(robots, ask("parameters", "one", {"by": 0}))
+    assert "ZeroDivisionError" in why
+    assert robots.seats[0].robot.parameters.by == 1
 
 
 def test_a_removed_robot_has_its_orders_canceled_and_hears_no_more():

@@ -28,6 +28,7 @@ from millstream.model import (
     TimeInForce,
     Timer,
 )
+from millstream.model.codec import decode_outputs, encode_outputs
 from millstream.robot import Market, Robot, RobotGroup, RobotSetup
 
 BINANCE = Exchange.BINANCE
@@ -191,6 +192,56 @@ def test_an_answer_that_is_no_action_fails_the_robot():
     assert failed.error == (
         "RobotError: answered 'buy!'; an answer is an action, a list of them, or None"
     )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda robot: robot.limit(Side.BUY, Decimal(1), None),
+        lambda robot: robot.limit(Side.BUY, Decimal(1), object()),
+        lambda robot: robot.every("999999999999h"),
+        lambda robot: robot.log.error("half a letter: \udc80"),
+    ],
+)
+def test_an_answer_that_could_not_be_journaled_fails_its_robot_alone(answer):
+    class Odd(Robot):
+        def on_ticker(self, ticker):
+            return answer(self)
+
+    robots = group(setup(Odd, "odd"), setup(Counter, "steady"), checkpoint_every_events=2)
+    outputs = robots.handle(1, ticker()) + robots.handle(2, ticker())
+    failed, cancel, _ = [output.body for output in outputs if output.robot == "odd"]
+    assert (type(failed), cancel) == (RobotFailed, CancelAll())
+    assert "cannot be journaled" in failed.error
+    assert texts(output for output in outputs if output.robot == "steady")[-1] == "seen 2 at 10"
+    assert decode_outputs(encode_outputs(outputs)) == outputs
+
+
+@pytest.mark.parametrize("error", [None, ValueError("on purpose")])
+def test_a_state_that_cannot_be_stored_any_more_fails_its_robot_alone(error):
+    class Odd(Fragile):
+        def on_ticker(self, ticker):
+            self.every("1s")
+            self.state.seen = object()
+            if error is not None:
+                raise error
+
+    robots = group(setup(Odd, "odd"), setup(Counter, "steady"), checkpoint_every_events=2)
+    outputs = [output for number in range(1, 5) for output in robots.handle(number, ticker())]
+    kinds = [type(output.body) for output in outputs if output.robot == "odd"]
+    assert (kinds.count(RobotFailed), kinds.count(CancelAll), kinds[-1]) == (1, 1, Checkpoint)
+    assert robots.timers.of("odd") == []
+    assert len(states(output for output in outputs if output.robot == "steady")) == 2
+    assert decode_outputs(encode_outputs(outputs)) == outputs
+
+
+def test_a_log_line_may_be_anything_that_has_a_text():
+    class Sloppy(Robot):
+        def on_ticker(self, ticker):
+            self.log.info(ticker.bid_price)
+            self.log.error(ValueError("odd"))
+
+    assert texts(group(setup(Sloppy)).handle(1, ticker())) == ["1.0", "odd"]
 
 
 def test_a_journal_of_before_is_answered_as_it_was_then():

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from millstream.errors import BadMessage
-from millstream.model.actions import Output
+from millstream.model.actions import Action, Output
 from millstream.model.events import (
     Book,
     Candle,
@@ -62,6 +62,7 @@ _encoder = msgspec.msgpack.Encoder()
 _canonical = msgspec.msgpack.Encoder(order="deterministic")
 _events = msgspec.msgpack.Decoder(list[AnyEvent])
 _outputs = msgspec.msgpack.Decoder(list[Output])
+_actions: msgspec.msgpack.Decoder[Action] = msgspec.msgpack.Decoder(Action)
 
 encode = _encoder.encode  # one message, to be joined by batch()
 
@@ -91,6 +92,15 @@ def encode_events(events: Sequence[Event]) -> bytes:
 def encode_outputs(outputs: Sequence[Output]) -> bytes:
     """A batch of outputs."""
     return _encoder.encode(outputs)
+
+
+def why_unreadable(action: Action) -> str:
+    """Why an answer could not be read again, once it is written; "" when it can."""
+    try:
+        _actions.decode(_encoder.encode(action))
+    except Exception as error:  # a robot may have put anything in it
+        return str(error)
+    return ""
 
 
 def decode_events(raw: bytes | memoryview) -> list[AnyEvent]:

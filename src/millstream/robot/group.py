@@ -47,9 +47,10 @@ from millstream.model import (
     Whitelist,
 )
 from millstream.model.actions import OutputBody
-from millstream.model.codec import encode_canonical
+from millstream.model.codec import encode_canonical, why_unreadable
 from millstream.robot.control import Hire, obey, stand
 from millstream.robot.moment import Moment
+from millstream.robot.raised import raised
 from millstream.robot.robot import Answer, Robot
 from millstream.robot.seat import Seat
 from millstream.robot.setup import RobotSetup
@@ -95,10 +96,16 @@ class RobotGroup:
         self._reroute()
 
     def add(self, setup: RobotSetup) -> Robot:
-        """Seat a robot. Raises ConfigError: name taken; RobotError: its state cannot be stored."""
+        """Seat a robot.
+
+        Raises ConfigError: name taken; RobotError: its code fails, or its state cannot be stored.
+        """
         if setup.name in self._seats:
             raise ConfigError(f'two robots are called "{setup.name}"; give each its own name')
-        robot = setup.robot(setup.name, setup.markets, setup.parameters, self._moment)
+        try:
+            robot = setup.robot(setup.name, setup.markets, setup.parameters, self._moment)
+        except Exception as error:  # a robot's code may raise anything
+            raise RobotError(f'robot "{setup.name}" cannot begin: {raised(error)}') from error
         try:
             encode_canonical(robot.state)
         except (TypeError, NotImplementedError, msgspec.MsgspecError) as error:
@@ -256,7 +263,7 @@ class RobotGroup:
         else:
             given = (answer,) if isinstance(answer, msgspec.Struct) else answer
         actions = list(given)  # a generator runs here, and may log
-        answered: list[OutputBody] = list(seat.robot._said)
+        answered: list[Action] = list(seat.robot._said)
         for action in actions:
             if not isinstance(action, _ACTIONS):
                 raise RobotError(
@@ -269,22 +276,34 @@ class RobotGroup:
                     order_id = self._moment.next_order_id()
                     action = msgspec.structs.replace(action, order_id=order_id)
             answered.append(action)
-        return answered
+        for one in answered:
+            # Here it ends its robot. Beside others' answers it would end all, and their journal.
+            if why := why_unreadable(one):
+                raise RobotError(f"answered a {type(one).__name__} that cannot be journaled: {why}")
+        return [*answered]
 
     def _fail(self, seat: Seat, error: Exception) -> list[OutputBody]:
         failed = seat.fail(error, self._moment.sequence)
         self._reroute()
         if not self._whole:
             failed = RobotFailed(failed.error)
-        return [*seat.robot._said, failed, CancelAll()]
+        said = [line for line in seat.robot._said if not why_unreadable(line)]
+        return [*said, failed, CancelAll()]
 
     def _checkpoint(self, outputs: list[Output]) -> None:
         for name, seat in self._seats.items():
-            if self._whole:
-                made = seat.checkpoint(self.timers.of(name), self.revision)
-            else:
-                made = seat.proof()
+            try:
+                made = self._made(seat)
+            except Exception as error:  # its state may be anything by now
+                self._add(seat, self._fail(seat, error), outputs)
+                self.timers.forget(name)
+                made = self._made(seat)
             outputs.append(Output(self._moment.sequence, name, made))
+
+    def _made(self, seat: Seat) -> Checkpoint:
+        if not self._whole:
+            return seat.proof()
+        return seat.checkpoint(self.timers.of(seat.robot.name), self.revision)
 
     def _reroute(self) -> None:
         """Market events go to the robots that are running."""

@@ -141,7 +141,7 @@ def _act(
             answers.send(encode_outputs(answered))
     for output in outputs:
         if isinstance(output.body, LogLine):
-            log.log(_LEVELS[output.body.level], "%s: %s", output.robot, output.body.text)
+            log.log(_LEVELS.get(output.body.level, 20), "%s: %s", output.robot, output.body.text)
         elif isinstance(output.body, RobotFailed):
             log.error("%s failed and was stopped: %s", output.robot, output.body.error)
 

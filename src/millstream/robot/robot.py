@@ -62,21 +62,21 @@ class RobotLog:
     def __init__(self, said: list[Action]) -> None:
         self._said = said
 
-    def debug(self, text: str) -> None:
+    def debug(self, text: object) -> None:
         """Log what only its author wants to read."""
-        self._said.append(LogLine("debug", text))
+        self._said.append(LogLine("debug", str(text)))
 
-    def info(self, text: str) -> None:
+    def info(self, text: object) -> None:
         """Log what happened."""
-        self._said.append(LogLine("info", text))
+        self._said.append(LogLine("info", str(text)))
 
-    def warning(self, text: str) -> None:
+    def warning(self, text: object) -> None:
         """Log what somebody should look at."""
-        self._said.append(LogLine("warning", text))
+        self._said.append(LogLine("warning", str(text)))
 
-    def error(self, text: str) -> None:
+    def error(self, text: object) -> None:
         """Log what went wrong."""
-        self._said.append(LogLine("error", text))
+        self._said.append(LogLine("error", str(text)))
 
 
 class Robot:

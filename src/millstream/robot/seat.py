@@ -36,6 +36,7 @@ from millstream.model import (
     Whitelist,
 )
 from millstream.model.codec import encode, encode_canonical
+from millstream.robot.raised import raised
 from millstream.robot.robot import Answer, Robot
 
 __all__ = ["Seat"]
@@ -97,7 +98,7 @@ class Seat:
     def fail(self, error: Exception, sequence: int) -> RobotFailed:
         """It is given no more events; what is known of why."""
         self.standing = "failed"
-        self.error = f"{type(error).__name__}: {error}"
+        self.error = raised(error)
         try:
             state = encode_canonical(self.robot.state)
         except Exception:  # it may have put anything there, which may be why it failed
@@ -105,15 +106,23 @@ class Seat:
         return RobotFailed(self.error, sequence, state, _trace(error.__traceback__))
 
     def proof(self) -> Checkpoint:
-        """Its state and the hash of it, and nothing to go on from."""
-        state = encode_canonical(self.robot.state)
+        """Its state and the hash of it, and nothing to go on from.
+
+        Raises what the codec raises when the state cannot be stored; of a failed robot it is b"".
+        """
+        try:
+            state = encode_canonical(self.robot.state)
+        except Exception:
+            if self.standing != "failed":
+                raise
+            state = b""
         return Checkpoint(hashlib.blake2b(state, digest_size=16).digest(), state)
 
     def checkpoint(self, alarms: Sequence[Alarm], revision: int) -> Checkpoint:
         """All it takes to go on from here. revision: of the order store, as far as it was told."""
         robot = self.robot
         proof = self.proof()
-        ordered = encode(robot.state)
+        ordered = encode(robot.state) if proof.state else b""
         drawn = robot.random.getstate()
         return Checkpoint(
             proof.state_hash,

@@ -8,6 +8,7 @@ import msgspec
 
 from millstream.errors import ConfigError, did_you_mean
 from millstream.robot.market import Market
+from millstream.robot.raised import raised
 from millstream.robot.robot import Robot
 
 
@@ -34,3 +35,5 @@ def parse_parameters(robot: type[Robot], given: dict[str, Any], where: str) -> m
         return msgspec.convert(given, robot.Parameters, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {robot.__name__}: {error}") from None
+    except Exception as error:  # a check of its own may raise anything
+        raise ConfigError(f"{where}: {robot.__name__}: {raised(error)}") from error
