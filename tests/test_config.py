@@ -77,7 +77,13 @@ def test_each_mistake_is_one_sentence_with_the_path_of_its_key(old, new, sentenc
 
 
 def test_an_empty_file_is_not_a_configuration():
-    assert refusal("") == "bot.json: is not JSON: Input data was truncated"
+    assert refusal("") == "bot.json: is empty; begin with: millstream new-config"
+
+
+def test_a_file_that_was_cut_says_where_it_ends():
+    assert refusal('{\n"robots": [\n') == (
+        "bot.json: line 2: is not JSON: it ends before what was opened is closed"
+    )
 
 
 def test_a_secret_comes_from_the_environment():
@@ -110,8 +116,13 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path):
 def test_a_file_that_is_not_text_is_said_so(tmp_path):
     path = tmp_path / "bot.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is not text in UTF-8"):
         load_config(path)
+
+
+def test_a_folder_is_no_configuration(tmp_path):
+    with pytest.raises(ConfigError, match="is a folder; name a file in it"):
+        load_config(tmp_path)
 
 
 def test_a_password_in_an_address_is_no_part_of_a_journal():

@@ -46,8 +46,14 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: is a folder; name a file in it") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: is not text in UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def parse_values(text: str, where: str, environment: Mapping[str, str]) -> Any:
@@ -94,9 +100,12 @@ def _all_keys() -> Iterator[str]:
 
 
 def _json_error(error: msgspec.DecodeError, text: str) -> str:
+    if not without_comments(text).strip():
+        return "is empty; begin with: millstream new-config"
     position = re.search(r"\(byte (\d+)\)", str(error))
-    if position is None:
-        return f"is not JSON: {error}"
+    if position is None:  # msgspec says no position when the text only ends too early
+        lines = text.rstrip().count("\n") + 1
+        return f"line {lines}: is not JSON: it ends before what was opened is closed"
     before = text.encode()[: int(position[1])].decode(errors="replace")
     line = before.count("\n") + 1
     column = len(before) - before.rfind("\n")

@@ -85,6 +85,9 @@ def test_every_order_of_a_demo_session_resolves(tmp_path, millstream):
         assert found.cause is not None
         assert found.notes == []
         assert found.steps
+        assert len({(one.happened_ns, one.step, one.detail) for one in found.steps}) == len(
+            found.steps
+        )  # no line is there twice
     newest = millstream("why", ids[0], cwd=tmp_path)  # of the newest session in sessions/
     assert newest.returncode == 0, newest.stderr
     assert newest.stdout.startswith(f"order {ids[0]} of robot ")

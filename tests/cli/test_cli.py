@@ -99,6 +99,9 @@ def test_a_wrong_command_is_one_sentence():
         (["record", "--channels", "tickers", "x"], '"tickers" is not a known channel'),
         (["record", "--seconds", "0", "x"], "--seconds takes a number above 0"),
         (["run", "/no/such.json"], "/no/such.json: there is no such file"),
+        (["run", "x.json", "--seconds", "-1"], "--seconds takes a number above 0"),
+        (["run", "x.json", "--seconds", "nan"], "--seconds takes a number above 0"),
+        (["record", "--seconds", "nan", "x"], "--seconds takes a number above 0"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_exit_code_2(arguments, sentence, tmp_path):
@@ -131,6 +134,25 @@ def test_a_wrong_configuration_is_one_sentence_and_exit_code_2(tmp_path, change,
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     assert "write" in refusal("demo", "--out", tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["run", "-"], ["replay", "-"], ["orders", "-"], ["why", "a", "-"], ["control", "-", "pause"],
+     ["kill", "-"], ["analyze", "-", "--to", "a.sqlite"], ["demo", "--tape", "-"], ["keys", "-"]],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_a_path_that_no_system_takes_is_one_sentence(command, tmp_path):
+    path = str(tmp_path / ("x" * 300))
+    said = refusal(*(path if word == "-" else word for word in command))
+    assert "name too long" in said.lower()
+    assert "fault" not in said
+
+
+def test_who_closed_our_output_is_not_told_of_a_fault(tmp_path):
+    closed = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "millstream"]
+    session = ["run", config_file(tmp_path), "--out", tmp_path / "out", "--seconds", "0.2"]
+    assert subprocess.run([*closed, *session], timeout=60, check=False).returncode == 0
 
 
 def test_a_folder_that_holds_a_session_is_not_written_over(tmp_path):

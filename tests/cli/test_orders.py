@@ -98,6 +98,20 @@ def test_a_mistyped_session_is_refused_and_nobody_believes_it_stopped(options, t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("options", [[], ["--resume"], ["--status"]])
+@pytest.mark.parametrize("content", [b"", b"{}", b"SQLite format 3\0" + bytes(100)])
+def test_a_file_that_is_no_order_store_is_refused_too(content, options, tmp_path, capsys):
+    (tmp_path / "bot.json").write_bytes(content)
+    assert run(["kill", str(tmp_path / "bot.json"), *options]) == 2
+    assert "nothing was stopped" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["bot.json"]
+
+
+def test_an_order_store_is_stopped_by_its_file(store, tmp_path):
+    assert run(["kill", str(tmp_path / "orders.sqlite")]) == 0
+    assert KillSwitch(tmp_path / "orders.sqlite").look(1).state is RiskState.HALTED
+
+
 def test_a_session_with_its_orders_on_a_server_is_stopped_by_its_folder(tmp_path):
     (tmp_path / "journal").mkdir()
     assert run(["kill", str(tmp_path)]) == 0

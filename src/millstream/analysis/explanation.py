@@ -10,7 +10,7 @@ from millstream.analysis.lives import Life
 from millstream.analysis.markets import Seen
 from millstream.analysis.rows import plain
 from millstream.journal.divergence import kind_of
-from millstream.model import AnyEvent, OrderStatus
+from millstream.model import AnyEvent, MyOrder, OrderStatus
 
 __all__ = [
     "Cause",
@@ -128,10 +128,10 @@ def told(life: Life) -> list[Told]:
             step.order.revision,
             step.order.received_ns,
             step.step,
-            step.order.reason or _filled(str(step.order.filled_volume), str(step.order.volume)),
+            _detail(step.order, before.order if before is not None else None),
             step.heard,
         )
-        for step in life.steps
+        for before, step in zip([None, *life.steps], life.steps, strict=False)
     ]
     for fill in life.fills:
         trade = fill.trade
@@ -146,5 +146,9 @@ def told(life: Life) -> list[Told]:
     ]
 
 
-def _filled(filled: str, volume: str) -> str:
-    return f"{filled} of {volume} filled" if filled != "0" else ""
+def _detail(order: MyOrder, before: MyOrder | None) -> str:
+    """What a change of an order brought, besides its status."""
+    if before is not None and order.status is before.status and order.venue_id != before.venue_id:
+        return f"the venue's id became known: {order.venue_id}"
+    filled = f"{order.filled_volume} of {order.volume} filled" if order.filled_volume else ""
+    return order.reason or filled

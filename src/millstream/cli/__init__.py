@@ -56,6 +56,9 @@ def millstream() -> None:
 
 def main() -> None:
     """Run a command. Exit code: 0 done, 1 not equal or not whole, 2 wrong input."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who called us: nobody wants to read it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # until the process ends
     sys.exit(run(sys.argv[1:]))
 
 
@@ -75,15 +78,28 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # nobody reads what we print any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None or os.environ.get("MILLSTREAM_DEBUG"):
+            return _fault(error)
+        return _say(f"{_shortened(error.filename)}: {error.strerror}; check the path", 2)
     except Exception as error:
-        if os.environ.get("MILLSTREAM_DEBUG"):
-            raise
-        return _say(
-            f"a fault of Millstream's own: {type(error).__name__}: {error}; "
-            "please report it with what MILLSTREAM_DEBUG=1 shows",
-            3,
-        )
+        return _fault(error)
     return done if isinstance(done, int) else 0
+
+
+def _fault(error: Exception) -> int:
+    if os.environ.get("MILLSTREAM_DEBUG"):
+        raise error
+    return _say(
+        f"a fault of Millstream's own: {type(error).__name__}: {error}; "
+        "please report it with what MILLSTREAM_DEBUG=1 shows",
+        3,
+    )
+
+
+def _shortened(path: object) -> str:
+    text = str(path)
+    return text if len(text) <= 200 else f"{text[:100]}…{text[-60:]}"
 
 
 def _say(sentence: str, code: int) -> int:

@@ -28,5 +28,7 @@ def keys(folder: Path, client: str) -> int:
         click.echo(f"{made}: keys of a client; endpoints that start from now on let it in")
     else:
         make_keys(folder)
-        click.echo(f'{folder}: keys of a fleet; copy them to its hosts, and set "bus": {{"keys"}}')
+        click.echo(
+            f'{folder}: keys of a fleet; copy them to its hosts, and set "bus.keys" to the folder'
+        )
     return 0

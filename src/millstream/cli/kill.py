@@ -12,6 +12,7 @@ from millstream.cli.orders import STORE
 from millstream.errors import StoreError
 from millstream.orders.kill_switch import Brake, KillSwitch
 from millstream.orders.risk import RiskState
+from millstream.orders.sqlite_file import looks_ours
 from millstream.session.gateways import ON_SERVER
 from millstream.session.proof import JOURNAL
 
@@ -60,6 +61,10 @@ def _stores_of(place: Path) -> list[Path]:
     """
     if place.name == ON_SERVER and place.parent.is_dir():
         return [place]
+    if place.exists() and not place.is_dir() and not (place.is_file() and looks_ours(place)):
+        raise StoreError(
+            f"{place}: this is no order store; nothing was stopped, name the session's folder"
+        )
     stores = [place] if not place.is_dir() else [place / STORE, place / ON_SERVER]
     found = [store for store in stores if store.exists()]
     if not found and (place / JOURNAL).is_dir():

@@ -28,7 +28,7 @@ STORE = "orders.sqlite"
 
 @click.command()
 @click.argument("place", metavar="DIR_OR_STORE")
-@click.option("--robot", help="Only this robot's.")
+@click.option("--robot", help="Only this robot's orders.")
 @click.option("--open", "open_only", is_flag=True, help="Only orders that may still fill.")
 @click.option("--follow", is_flag=True, help="Go on with every change, until Ctrl-C.")
 @click.option("--store", "given", default="", help=STORE_HELP)

@@ -99,7 +99,7 @@ def producers(config: Path, seconds: float | None, as_json: bool) -> int:
     this connection, since this command began: those of a running session are on its own screen and
     in its journal. Exit code 1: a producer was not connected at the end, or the bot did not answer.
     """
-    if seconds is not None and seconds <= 0:
+    if seconds is not None and not seconds > 0:
         raise ConfigError("--seconds takes a number above 0")
     server, consumer = load_ends(config)
     try:

@@ -55,7 +55,7 @@ def record(
 
     A name that ends in .gz or .zst is compressed. Play it with: millstream demo --tape OUT
     """
-    if seconds is not None and seconds <= 0:
+    if seconds is not None and not seconds > 0:
         raise ConfigError("--seconds takes a number above 0")
     if candle_interval is None and exchange.strip().lower() == "binance":
         candle_interval = "1s"

@@ -36,6 +36,8 @@ def proof_lines(proof: Proof) -> list[str]:
     """The proof for a person to read."""
     found = proof.first_difference
     first = None if found is None else msgspec.structs.asdict(found)
+    if proof.damage:
+        return [*(f"note: {note}" for note in proof.notes), f"DAMAGED: {proof.damage}"]
     return [
         f"{proof.events:,} events replayed, {proof.events_per_second:,.0f} a second",
         f"{proof.outputs:,} answers compared, {proof.orders:,} orders and {proof.states:,} states "

@@ -38,7 +38,9 @@ REFRESH_S = 0.2
     help="Robots: run this part alone; the others have processes of their own.",
 )
 @click.option("--process", help="--part robots: which of several processes of robots.")
-@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON every 2 s.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Services, strategies: print figures as JSON every 2 s."
+)
 @click.option("--log", type=click.Path(path_type=Path), help="Services: a file for the whole log.")
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Strategies: play this folder of candles."
@@ -74,6 +76,8 @@ def run(
     A file with "service.<name>" keys has services. Ctrl-C stops them in order: what is queued is
     still handled.
     """
+    if seconds is not None and not seconds > 0:
+        raise ConfigError("--seconds takes a number above 0")
     values = parse_values(read_text(config), str(config), os.environ)
     strategy = _looks_like_freqtrades(values)
     if not strategy and (data is not None or since is not None or candle_every is not None):

@@ -30,8 +30,6 @@ def run_services(
     values: the file's plain values. What a service prints is its own; how the services stand goes
     to the error stream, or as JSON to the output. Exit code 1: a service failed and has ended.
     """
-    if seconds is not None and seconds <= 0:
-        raise ConfigError("--seconds takes a number above 0")
     _log_to(log)
     services = read_services(values, str(path))
     process = ServiceProcess(services, path.resolve().parent, str(path))

@@ -56,8 +56,6 @@ def run_strategy(
 
     values: the file's plain values. Exit code 1: the strategy failed.
     """
-    if seconds is not None and seconds <= 0:
-        raise ConfigError("--seconds takes a number above 0")
     told = parse_strategy_config(values, str(config), config.resolve().parent, _ask_pairs)
     sources, feed = _sources(told, played)
     directory = out or Path("sessions") / f"{config.stem}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -39,7 +39,7 @@ def streams(config: Path, seconds: float | None, as_json: bool, metrics: int | N
 
     Exit code 1: a subscription was not live at the end.
     """
-    if seconds is not None and seconds <= 0:
+    if seconds is not None and not seconds > 0:
         raise ConfigError("--seconds takes a number above 0")
     made = [_stream(section) for section in load_streams(config)]
     if metrics is not None:

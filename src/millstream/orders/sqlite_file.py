@@ -31,6 +31,7 @@ __all__ = [
     "check_ours",
     "connect",
     "explained",
+    "looks_ours",
     "prefill_log",
 ]
 
@@ -143,6 +144,13 @@ def _recognise(connection: apsw.Connection, path: Path, schema: str) -> None:
             connection.pragma("user_version", SCHEMA_VERSION)
     else:
         check_ours(connection, path)
+
+
+def looks_ours(path: Path) -> bool:
+    """Whether a file begins like an order store; it is neither opened nor locked."""
+    with path.open("rb") as file:
+        head = file.read(72)  # the application id: https://sqlite.org/fileformat.html, offset 68
+    return head.startswith(b"SQLite format 3\0") and head[68:] == APPLICATION_ID.to_bytes(4)
 
 
 def check_ours(connection: apsw.Connection, path: Path) -> None:
