@@ -437,6 +437,28 @@ def test_a_resumed_journal_is_one_journal(tmp_path, segment_bytes, close):
     assert read_to_end(tmp_path).close_reason == "later"
 
 
+def test_what_a_killed_writer_left_is_on_disk_before_a_resume_begins_the_next_segment(
+    tmp_path, monkeypatch
+):
+    small_journal(tmp_path, close=None)
+    steps = []
+    real_sync, real_rename = os.fdatasync, os.rename
+
+    def fdatasync(descriptor):
+        steps.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        real_sync(descriptor)
+
+    def rename(*paths):
+        steps.append("rename")
+        real_rename(*paths)
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    monkeypatch.setattr(os, "rename", rename)
+    writer = JournalWriter.resume(tmp_path, compress=False)
+    assert steps == ["000001.journal", "000002.journal.part", "rename"]
+    writer.close("later")
+
+
 def test_a_resume_cuts_the_torn_tail_and_says_so(tmp_path):
     small_journal(tmp_path, close=None)
     before = contents(tmp_path)

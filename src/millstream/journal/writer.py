@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -148,6 +149,8 @@ class JournalWriter:
         for number, forms in segments(self._directory).items():
             if self._sealer is not None and PLAIN in forms:
                 self._sealer.add(number)
+        # A killed writer may not have synced it: see `_rotate`.
+        _sync_file(self._directory / file_name(journal.last_segment))
         self._begin_segment(journal.last_segment + 1)
 
     @property
@@ -296,6 +299,16 @@ def _read_tail(journal: Journal, on_block: Callable[[Block], object] | None) -> 
         reason = f"damaged: expected {damage.expected}, found {damage.found}"
         return Cut(damage.path.name, damage.offset, size, reason, damage.last_sequence)
     return journal.cut
+
+
+def _sync_file(plain: Path) -> None:
+    """A plain segment is on disk; a sealed one always is."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(plain, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _cut_off(path: Path, offset: int) -> None:
