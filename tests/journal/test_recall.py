@@ -14,6 +14,7 @@ from millstream.errors import JournalDamaged
 from millstream.journal import Journal, JournalWriter, Manifest, RobotEntry, reader
 from millstream.journal.recall import recall
 from millstream.model import (
+    Checkpoint,
     Control,
     CurrencyPair,
     Exchange,
@@ -21,6 +22,7 @@ from millstream.model import (
     OrderStatus,
     OrderType,
     PlaceOrder,
+    SessionEnd,
     SetTimer,
     Side,
     Ticker,
@@ -190,6 +192,22 @@ def test_a_robot_that_keeps_something_outside_its_state_sees_all_events_again(tm
     resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
     assert resumed.replayed == writer.next_sequence - 1
     assert resumed.robots.seats[0].robot.count == group.seats[0].robot.count
+    resumed.journal.close("")
+
+
+def test_a_session_that_ended_at_a_checkpoint_goes_on(tmp_path):
+    writer = JournalWriter(tmp_path / "j", manifest())
+    group = seat_robots(manifest())
+    while writer.next_sequence % EVERY:
+        turn(group, writer, writer.next_sequence)
+    first = writer.append_events(encode_events([SessionEnd(9_999, "enough")]), 1)
+    outputs = group.handle(first, SessionEnd(9_999, "enough"))
+    assert sum(isinstance(one.body, Checkpoint) for one in outputs) == 4  # twice for each robot
+    writer.append_outputs(outputs)
+    writer.close("enough")
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.replayed == 0
+    assert resumed.robots.seats[0].robot.state == group.seats[0].robot.state
     resumed.journal.close("")
 
 

@@ -48,13 +48,14 @@ class LastCheckpoint:
             if self._boundary:
                 self._since = []
         elif block.kind is Kind.OUTPUTS and self._boundary and self._since is not None:
-            made = [
-                output
+            # By robot: a session that ended at this very event has two of each.
+            made = {
+                output.robot: output
                 for output in decode_outputs(block.body)
                 if output.cause == self._boundary and isinstance(output.body, Checkpoint)
-            ]
+            }
             if made:
-                self.found = Recall(self._boundary, made, self._since)
+                self.found = Recall(self._boundary, [*made.values()], self._since)
             self._boundary = 0
         if self._since is not None:
             self._since.append(block)
