@@ -87,6 +87,7 @@ class LiveVenue:
         self._scales = Scales(self._own, self._doubts, self._facts.not_found_grace_s)
         self._placing: set[str] = set()  # sent, and no answer yet
         self._pairs: set[CurrencyPair] = set()  # that have had orders lately
+        self._refused: list[OrderReport] = []  # orders for another exchange
         self._asking = False
         self._next_reconcile_ns = 0
         self._next_sign_ns = 0  # when the venue has to hear that we are there
@@ -94,15 +95,20 @@ class LiveVenue:
     # ---- what the gateway asks for ------------------------------------------------------------
 
     def place(self, order: MyOrder, now_ns: int) -> None:
-        """Send an order, once."""
+        """Send an order, once; one for another exchange is refused by the next `advance`."""
+        if order.exchange is not self._exchange:
+            why = f"nothing was sent: this order is for {order.exchange}, the gateway trades on "
+            reason = f"{why}{self._exchange}"
+            self._refused.append(OrderReport(order.order_id, Happened.REJECTED, reason=reason))
+            return
         self._placing.add(order.order_id)
         self._pairs.add(order.symbol)
         self._line.place(order)
 
     def cancel(self, order_id: str, now_ns: int) -> None:
         """Ask to cancel one; asked again for as long as the venue shows it open."""
-        order = self._own.get(order_id)
-        if order is None or not is_open(order):
+        order = self._open_here(order_id)
+        if order is None:
             return
         if order.venue_id or self._facts.cancels_by_client_id or order_id in self._placing:
             self._line.cancel(order)
@@ -113,8 +119,8 @@ class LiveVenue:
         self, order_id: str, price: Decimal | None, volume: Decimal | None, now_ns: int
     ) -> None:
         """Ask for another price or volume."""
-        order = self._own.get(order_id)
-        if order is not None and is_open(order):
+        order = self._open_here(order_id)
+        if order is not None:
             self._line.amend(order, price, volume)
 
     def recover(self, orders: Sequence[MyOrder]) -> list[OrderReport]:
@@ -143,12 +149,18 @@ class LiveVenue:
         """What came back; and ask again where it is time."""
         self._own.follow()
         self._teller.compare(self._own, now_ns)
-        reports: list[OrderReport] = []
+        reports, self._refused = self._refused, []
         for answer in self._line.answers():
             reports += self._take(answer, now_ns)
         self._ask_what_is_due(now_ns)
         self._sign_of_life(now_ns)
         return reports
+
+    def _open_here(self, order_id: str) -> MyOrder | None:
+        """An open order of this exchange; another's ids may be those of somebody's order here."""
+        order = self._own.get(order_id)
+        here = order is not None and order.exchange is self._exchange and is_open(order)
+        return order if here else None
 
     # ---- answers ------------------------------------------------------------------------------
 
