@@ -133,6 +133,28 @@ def test_numbers_that_were_made_to_fit_are_the_orders_numbers(world):
     assert world.order().volume == Decimal("1.2")
 
 
+def test_an_order_for_another_exchange_is_refused_and_never_sent():
+    world = World(exchange=Exchange.KRAKEN)
+    world.store.insert([order("a1")])  # for Binance
+    world.turn()
+    assert (world.line.placed, world.order().status) == ([], S.REJECTED)
+    assert world.order().reason == (
+        "nothing was sent: this order is for binance, the gateway trades on kraken"
+    )
+
+
+def test_an_order_of_another_exchange_is_neither_canceled_nor_amended_here():
+    store = MemoryStore()
+    store.insert([msgspec.structs.replace(order("a1"), venue_id="7")])
+    store.apply([report("a1", H.ACCEPTED)], 2)  # by an earlier session, on Binance
+    world = World(store, exchange=Exchange.KRAKEN)
+    world.gateway.amend("a1", Decimal(99), None, world.now_ns)
+    world.gateway.cancel(["a1"], world.now_ns)
+    world.turn(120)
+    assert (world.line.amended, world.line.canceled) == ([], [])
+    assert world.order().status is S.WORKING
+
+
 class TestDoubt:
     def test_an_order_in_doubt_is_unknown_and_never_sent_again(self, world):
         world.place()
@@ -254,6 +276,31 @@ class TestAmend:
         world.turn(1)
         world.hear(world.evidence(open_=[seen(price="98", volume="2")]))
         assert (world.order().price, world.order().volume) == (98, 2)
+
+    def test_a_list_that_was_asked_for_before_it_does_not_take_it_back(self, world):
+        world.place()
+        world.hear(Placed("a1", "v1"))
+        before = world.evidence([seen()])
+        world.turn(1)
+        world.hear(Amended("a1", Decimal(101), Decimal(2), "v1"))
+        world.store.apply([report("a1", H.FILLED, fill=fill("t1", volume="1"))], world.now_ns)
+        world.hear(before)
+        # Taken back to 1, it would count as filled whole, and what fills then as impossible.
+        now = world.order()
+        assert (now.price, now.volume, now.status) == (Decimal(101), Decimal(2), S.PARTIAL)
+        world.hear(world.evidence([seen(S.PARTIAL, volume="2", price="102", filled="1")]))
+        assert world.order().price == Decimal(102)  # a newer list is believed
+
+    def test_a_list_that_was_asked_for_before_settles_no_doubt_about_it(self, world):
+        world.place()
+        world.hear(Placed("a1", "v1"))
+        before = world.evidence([seen()])
+        world.turn(1)
+        world.hear(NotAmended("a1", "request timeout", in_doubt=True))
+        world.hear(before)
+        asked = len(world.line.asked)
+        world.turn(2)
+        assert len(world.line.asked) == asked + 1
 
 
 class TestStream:

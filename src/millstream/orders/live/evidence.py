@@ -31,15 +31,20 @@ def same_order(order: MyOrder, seen: MyOrder) -> bool:
     return bool(seen.venue_id) and seen.venue_id == order.venue_id
 
 
-def reports_of(order: MyOrder, seen: MyOrder, fills: Sequence[SeenFill]) -> list[OrderReport]:
-    """What to store about an order, given how the venue shows it and its fills."""
+def reports_of(
+    order: MyOrder, seen: MyOrder, fills: Sequence[SeenFill], *, amends: bool = True
+) -> list[OrderReport]:
+    """What to store about an order, given how the venue shows it and its fills.
+
+    amends: whether other numbers than ours are to be believed.
+    """
     reports = [
         OrderReport(order.order_id, Happened.FILLED, seen.venue_id, one.fill) for one in fills
     ]
     unheard = not order.venue_id or order.status in (OrderStatus.SENT, OrderStatus.UNKNOWN)
     if unheard and seen.status is not OrderStatus.REJECTED:
         reports.insert(0, OrderReport(order.order_id, Happened.ACCEPTED, seen.venue_id))
-    if is_open(seen) and _differs(order, seen):
+    if amends and is_open(seen) and _differs(order, seen):
         amended = OrderReport(
             order.order_id, Happened.AMENDED, seen.venue_id, price=seen.price, volume=seen.volume
         )

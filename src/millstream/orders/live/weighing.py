@@ -2,6 +2,7 @@
 
 What the venue shows of an order      is stored        and the order
 listed, and nothing is missing        as shown         is in doubt no more
+listed, but changed here since asked  not its numbers  stays in doubt, if it was
 listed, without all of its fills      fills, no end    stays in doubt
 listed open, and a cancel is wished   as shown         is canceled again, and stays in doubt
 nowhere, before the grace is over     nothing          stays in doubt
@@ -52,13 +53,15 @@ class Scales:
                     reports += self._not_found(order, evidence)
                 continue
             fills = [one for one in evidence.fills if one.venue_id == seen.venue_id]
-            reports += reports_of(order, seen, fills)
+            # An amend or a fill since then: what is listed may be the order as it was before.
+            changed_since = order.received_ns > evidence.asked_ns
+            reports += reports_of(order, seen, fills, amends=not changed_since)
             if missing_fills(order, seen, fills) or (not is_open(seen) and evidence.failure):
                 self._doubts.begin(order.order_id, now_ns)
             elif is_open(seen) and order.cancel_wished:
                 self._doubts.begin(order.order_id, now_ns)
                 to_cancel.append(msgspec.structs.replace(order, venue_id=seen.venue_id))
-            else:
+            elif not changed_since:
                 self._doubts.settle(order.order_id)
         return reports + self._late_fills(evidence), to_cancel
 
