@@ -160,6 +160,30 @@ def test_an_amend_is_judged_like_an_order_in_the_place_of_the_old_one(store):
     assert store.get("a1").status is S.INTENT
 
 
+@pytest.mark.parametrize("limits", ["of the robot", "of the account"])
+def test_an_amend_counts_from_when_it_is_asked_for(store, limits):
+    bounds = RiskLimits(max_position_volume=Decimal(6))
+    free = RiskLimits()
+    of_robot = limits == "of the robot"
+    one = OrderDesk(store, RiskBook(bounds) if of_robot else RiskBook(free, account=bounds))
+    one.handle([wish("a1"), wish("a2")], 7)
+    both = [amend("a1", volume=Decimal(5)), amend("a2", volume=Decimal(5))]
+    assert one.amends(both, 8) == [AmendOrder("a1", volume=Decimal(5))]
+    assert "could reach 10 BTC" in store.get("a2").reason
+    one.handle([wish("a3")], 9)  # the venue has not answered yet
+    assert "could reach 7 BTC" in store.get("a3").reason
+
+
+def test_an_amend_that_was_answered_counts_as_the_order_shows(store):
+    one = desk(store, max_position_volume=Decimal(6))
+    one.handle([wish("a1")], 7)
+    for volume in (Decimal(5), Decimal(1)):
+        assert one.amends([amend(volume=volume)], 8)
+        store.apply([report("a1", Happened.AMENDED, volume=volume)], 9)
+    one.handle([wish("a2", volume="5")], 10)
+    assert store.get("a2").status is S.INTENT
+
+
 def test_only_its_own_open_orders_can_be_amended(store):
     one = desk(store)
     one.handle([wish("a1")], 7)
@@ -179,3 +203,26 @@ def test_a_robot_that_lost_too_much_may_only_reduce(store):
     one.handle([wish("a3"), wish("a4", Side.SELL, "5")], 11)
     assert "100.01 USDT below the best, the limit is 50" in store.get("a3").reason
     assert store.get("a4").status is S.INTENT
+
+
+def test_a_restart_does_not_forget_what_was_gained_before_it_was_lost(store):
+    store.insert([order("a1"), order("a2", Side.SELL), order("a3"), order("a4", Side.SELL)])
+    for order_id, price in (("a1", "100"), ("a2", "200"), ("a3", "200"), ("a4", "120")):
+        store.apply([filled(order_id, f"t{order_id}", price, "1")], 2)
+    again = desk(store, max_drawdown=Decimal(50))
+    again.observe([ticker(3)])
+    again.handle([wish("b1")], 4)  # it was 100 up, and is 20 up
+    assert "80.02 USDT below the best, the limit is 50" in store.get("b1").reason
+
+
+def test_what_is_lost_in_one_pair_counts_in_the_wishes_of_another(store):
+    eth = CurrencyPair.ETH_USDT
+    store.insert([order("a1", volume="10", symbol=eth)])
+    store.apply([filled("a1", volume="10")], 2)
+    one = desk(store, max_drawdown=Decimal(50))
+    one.observe([ticker(1), ticker(1, symbol=eth)])
+    one.handle([wish("b1")], 3)
+    one.observe([ticker(4, bid=89.0, ask=91.0, symbol=eth)])
+    one.handle([wish("b2")], 5)
+    assert store.get("b1").status is S.INTENT
+    assert "100.01 USDT below the best" in store.get("b2").reason

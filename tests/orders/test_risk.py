@@ -119,6 +119,19 @@ def test_only_orders_of_the_same_side_and_pair_count_towards_it():
     assert isinstance(judge(book, wished(), opened=others), Approved)
 
 
+@pytest.mark.parametrize("limit", ["max_order_notional", "max_position_notional"])
+def test_a_sell_is_worth_nothing_certain_while_no_price_is_known(limit):
+    book = RiskBook(RiskLimits(**{limit: Decimal(200)}))
+    cheap = wished(Side.SELL, "1000", "0.01")  # it would fill at 100
+    assert "the worth of a sell cannot be judged" in reason(judge(book, cheap, price=None))
+    assert isinstance(judge(book, wished(volume="2"), price=None), Approved)
+
+
+def test_a_way_out_is_not_shut_while_no_price_is_known():
+    book = RiskBook(RiskLimits(max_position_notional=Decimal(200)))
+    assert isinstance(judge(book, wished(Side.SELL, "5"), "5", price=None), Approved)
+
+
 def test_a_short_position_is_limited_like_a_long_one():
     book = RiskBook(RiskLimits(max_position_notional=Decimal(200)))
     assert isinstance(judge(book, wished(Side.SELL), "-1"), Approved)

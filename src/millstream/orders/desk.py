@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
+from msgspec.structs import replace
+
 from millstream.model import (
     AmendOrder,
     Book,
@@ -45,6 +47,7 @@ class OrderDesk:
         self._equity = Equity()
         self._after = 0  # the last revision that is in it
         self._quotes: dict[tuple[Exchange, CurrencyPair], Ticker | Trade | Book] = {}
+        self._amending: dict[str, Decimal] = {}  # volumes that amends asked for, by order
 
     def observe(self, events: Iterable[Event]) -> None:
         """Remember the latest price of each pair; the risk limits need one."""
@@ -67,7 +70,7 @@ class OrderDesk:
             if not isinstance(wish, PlaceOrder | CancelOrder | CancelAll):
                 continue  # an amend is judged by `judge_amend`, once its order is stored
             if robot not in opened:
-                opened[robot] = self._store.orders(robot, open_only=True)
+                opened[robot] = self._opened(robot)
             if isinstance(wish, PlaceOrder):
                 order = self._judged(robot, wish, opened[robot], batch, now_ns)
                 if order is not None:
@@ -90,7 +93,8 @@ class OrderDesk:
     def amends(self, outputs: Sequence[Output], now_ns: int) -> list[AmendOrder]:
         """The wishes to amend that may leave; a refused one is told by its order's reason.
 
-        Judged like a new order in the place of the old one.
+        Judged like a new order in the place of the old one. From here on the order counts with the
+        volume that was asked for, until it shows as much or ends: the venue's answer comes late.
         """
         allowed: list[AmendOrder] = []
         for output in outputs:
@@ -108,6 +112,9 @@ class OrderDesk:
                 self._store.apply([note], now_ns)
             else:
                 allowed.append(wish)
+                if wish.volume is not None:
+                    asked = self._amending.get(wish.order_id, wish.volume)
+                    self._amending[wish.order_id] = max(asked, wish.volume)
         return allowed
 
     def refuse_lost(self, outputs: Sequence[Output], why: str, now_ns: int) -> None:
@@ -124,6 +131,24 @@ class OrderDesk:
         """What may leave at all from now on."""
         self._risk.state = state
 
+    def _opened(self, robot: str | None = None) -> list[MyOrder]:
+        """The open orders of a robot, or of all, with the volumes that they may have by now."""
+        opened = self._store.orders(robot, open_only=True)
+        if not self._amending:
+            return opened
+        if robot is None:  # forget what has been answered, or has ended
+            volumes = {order.order_id: order.volume for order in opened}
+            self._amending = {
+                order_id: asked
+                for order_id, asked in self._amending.items()
+                if asked > volumes.get(order_id, asked)
+            }
+        asked_for = self._amending
+        return [
+            replace(order, volume=max(order.volume, asked_for.get(order.order_id, order.volume)))
+            for order in opened
+        ]
+
     def _judge_amend(self, order: MyOrder, wish: AmendOrder, now_ns: int) -> Approved | Refusal:
         volume = (order.volume if wish.volume is None else wish.volume) - order.filled_volume
         as_new = PlaceOrder(
@@ -132,7 +157,7 @@ class OrderDesk:
             order.time_in_force, order.post_only, order.order_id,
             order.stop_price, order.reduce_only,
         )  # fmt: skip
-        opened = self._store.orders(order.robot, open_only=True)
+        opened = self._opened(order.robot)
         others = [one for one in opened if one.order_id != order.order_id]
         return self._judge(as_new, order.robot, others, (), now_ns)
 
@@ -166,9 +191,8 @@ class OrderDesk:
     ) -> Approved | Refusal:
         """The limits' answer; unsaved: orders of this batch, of any robot."""
         price = self._reference_price(wish.exchange, wish.symbol)
-        own_loss, whole_loss = self._drawdowns(robot, wish, price)
-        stored = self._store.orders(open_only=True)
-        others = [order for order in stored if order.order_id != wish.order_id]
+        own_loss, whole_loss = self._drawdowns(robot, wish)
+        others = [order for order in self._opened() if order.order_id != wish.order_id]
         everybody = [*others, *filter(is_open, unsaved)]
         return self._risk.judge(
             wish,
@@ -182,9 +206,7 @@ class OrderDesk:
     def _position(self, robot: str | None, wish: PlaceOrder) -> Decimal:
         return self._store.position(robot, wish.exchange, wish.symbol)
 
-    def _drawdowns(
-        self, robot: str, wish: PlaceOrder, price: Decimal | None
-    ) -> tuple[Decimal, Decimal]:
+    def _drawdowns(self, robot: str, wish: PlaceOrder) -> tuple[Decimal, Decimal]:
         """How far the robot, and all together, are below their best."""
         if not self._risk.wants_drawdown:
             return Decimal(0), Decimal(0)
@@ -193,8 +215,9 @@ class OrderDesk:
             for change in changes:
                 if isinstance(change, MyTrade):
                     self._equity.book(change)
-        if price is not None:
-            self._equity.mark(wish.exchange, wish.symbol, price)
+        for market in self._equity.markets:  # what is lost in one pair counts in every other
+            if (price := self._reference_price(*market)) is not None:
+                self._equity.mark(*market, price)
         quote = wish.symbol.quote
         return self._equity.drawdown(robot, quote), self._equity.drawdown(None, quote)
 

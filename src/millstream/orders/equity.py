@@ -27,7 +27,7 @@ class Equity:
         self._best: dict[tuple[str | None, str], Decimal] = {}
 
     def book(self, trade: MyTrade) -> None:
-        """Count one fill."""
+        """Count one fill; its price is the pair's until a newer one is known."""
         market = trade.exchange, trade.symbol
         base, quote = trade.symbol.base, trade.symbol.quote
         sign = trade.side.sign
@@ -36,11 +36,17 @@ class Equity:
             cash -= trade.fee
         elif trade.fee_currency == base:
             volume -= trade.fee
-        self._prices.setdefault(market, trade.price)
+        self._prices[market] = trade.price
         for robot in (trade.robot, None):
             self._cash[robot, quote] = self._cash.get((robot, quote), _NOTHING) + cash
             key = robot, market
             self._positions[key] = self._positions.get(key, _NOTHING) + volume
+            self.drawdown(robot, quote)  # a best that a restart finds again in the store
+
+    @property
+    def markets(self) -> set[_Market]:
+        """Where anybody has traded."""
+        return {market for _, market in self._positions}
 
     def mark(self, exchange: Exchange, symbol: CurrencyPair, price: Decimal) -> None:
         """The pair's price now."""
@@ -49,7 +55,7 @@ class Equity:
     def drawdown(self, robot: str | None, quote: str) -> Decimal:
         """How far below its best the robot is now, in this currency; 0 at its best.
 
-        The best of the moments at which this was asked: that is at each of its wishes.
+        The best of its fills, and of the moments at which this was asked: at each wish.
         """
         worth = self._cash.get((robot, quote), _NOTHING)
         for (owner, market), volume in self._positions.items():

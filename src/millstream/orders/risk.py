@@ -218,6 +218,11 @@ def _too_large(
     reference_price: Decimal | None,
 ) -> str:
     price = _price_to_judge(wish, reference_price)
+    # A sell may fill far above its price: only a buy's own price bounds what it is worth.
+    unbounded = wish.side is Side.SELL and reference_price is None
+    unknown = f"no price of {wish.symbol} is known yet, so the worth of a sell cannot be judged"
+    if limits.max_order_notional is not None and unbounded:
+        return unknown
     notional = wish.volume * price
     if limits.max_order_notional is not None and notional > limits.max_order_notional:
         return (
@@ -231,6 +236,8 @@ def _too_large(
             f"the position could reach {worst:f} {wish.symbol.base} {_way(wish)}, the limit is "
             f"{limits.max_position_volume:f}"
         )
+    if limits.max_position_notional is not None and unbounded and worst > 0:
+        return unknown
     if limits.max_position_notional is not None and worst * price > limits.max_position_notional:
         return (
             f"the position could reach {worst * price:f} {wish.symbol.quote} {_way(wish)}, the "
