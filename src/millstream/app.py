@@ -27,7 +27,7 @@ from millstream.config import Config, StreamSection
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
 from millstream.journal import Journal, JournalWriter
-from millstream.model import CancelOrder, Control, Event, SessionEnd
+from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events, encode_outputs
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
@@ -55,6 +55,7 @@ from millstream.session.returning import refuse_used, returning
 from millstream.session.roster import describe, seat_robots
 from millstream.session.sharing import frame_client, frame_server, learned_queue
 from millstream.session.sources import Sources
+from millstream.session.wished import cancels_of
 
 
 class Session:
@@ -172,7 +173,11 @@ class Session:
         if self._resumed is not None:
             lost = "not sent: the session ended before it was stored"
             orders_desk.refuse_lost(self._resumed.wishes, lost, time_ns())
-            cancels = [one for one in self._resumed.wishes if isinstance(one.body, CancelOrder)]
+            cancels = cancels_of(
+                self._resumed.wishes,
+                lambda robot: self.store.orders(robot, open_only=True),
+                self.manifest.run_id,
+            )
             if cancels:
                 self.bus.sender(wishes.endpoint).send(encode_outputs(cancels))
         self._orders = Part(

@@ -181,6 +181,25 @@ def test_what_died_with_the_process_is_recorded_by_the_next(tmp_path):
     assert proof.equal, proof.first_difference
 
 
+def test_a_wish_of_before_the_last_checkpoint_may_still_be_on_its_way(tmp_path):
+    writer = JournalWriter(tmp_path / "j", manifest())
+    group = seat_robots(manifest())
+    wished = []
+    while len(wished) < 3:
+        wished += [one for one in turn(group, writer, writer.next_sequence) if is_wish(one)]
+    for _ in range(3 * EVERY):
+        wished += [one for one in turn(group, writer, writer.next_sequence) if is_wish(one)]
+    leave(writer)
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.replayed < 2 * EVERY
+    assert set(wished) <= set(resumed.wishes)
+    resumed.journal.close("")
+
+
+def is_wish(output):
+    return isinstance(output.body, PlaceOrder)
+
+
 def test_a_robot_that_keeps_something_outside_its_state_sees_all_events_again(tmp_path):
     told = manifest(Hoarder)
     writer = JournalWriter(tmp_path / "j", told)

@@ -18,7 +18,17 @@ from millstream.bus.door_zmq import ask
 from millstream.cli import run
 from millstream.config import RobotSection
 from millstream.errors import ConfigError, JournalError
-from millstream.model import Control, ControlAnswer
+from millstream.model import (
+    Control,
+    ControlAnswer,
+    CurrencyPair,
+    Exchange,
+    MyOrder,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from millstream.model.codec import decode_outputs, encode_events
 from millstream.session.proof import replay_session
 
@@ -229,6 +239,35 @@ def test_a_killed_session_goes_on_and_its_journal_replays_as_one(exchange, tmp_p
     assert proof.equal, proof.first_difference
     ids = [order.order_id for order in orders_in(place)]
     assert len(ids) == len(set(ids))
+
+
+def test_a_cancel_all_that_died_with_its_session_is_obeyed_when_it_goes_on(exchange, tmp_path):  # noqa: F811
+    stays = section("other", "0.002")
+    settings = config(exchange, robots=[section("quoter", "0.002"), stays])
+    first = Session(settings, tmp_path / "out")
+    run_id = first.manifest.run_id
+    first.store.insert([resting(run_id + "000000001001", "quoter")])
+    first.store.insert([resting(run_id + "000000001002", "other")])
+    stop = Control(time.time_ns(), "quoter", "stop", {}, "ann", "enough")
+    first.journal.append_events(encode_events([stop]), 1)  # and no more: it was killed
+    first.journal._ready = False
+    first.close()
+    again = Session(settings, tmp_path / "out", resume=True)
+    again.start()
+    assert until(lambda: not again.store.orders("quoter", open_only=True))
+    assert again.store.get(run_id + "000000001002").status is not OrderStatus.CANCELED
+    again.stop("enough")
+    again.close()
+    proof = replay_session(tmp_path / "out")
+    assert proof.equal, proof.first_difference
+
+
+def resting(order_id, robot):
+    return MyOrder(
+        time.time_ns(), Exchange.BINANCE, CurrencyPair.BTC_USDT, robot, order_id, "", Side.BUY,
+        OrderType.LIMIT, TimeInForce.GTC, False, Decimal(1), Decimal("0.002"), OrderStatus.INTENT,
+        Decimal(0), None, "", 0,
+    )  # fmt: skip
 
 
 def orders_in(place):

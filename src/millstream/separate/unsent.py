@@ -21,9 +21,9 @@ from millstream.model import (
     PlaceOrder,
 )
 from millstream.model.codec import decode_events, decode_outputs, encode_outputs
-from millstream.robot.moment import sequence_of
 from millstream.separate.wishes import Unsent
 from millstream.session.setups import SetUp, SetUps
+from millstream.session.wished import one_by_one
 
 __all__ = ["Left", "as_unsent", "left_above", "without_orders"]
 
@@ -82,7 +82,7 @@ def as_unsent(
         wishes: list[Output] = []
         for output in one.wishes:
             if isinstance(output.body, CancelAll):
-                wishes += _one_by_one(output, output.body, placed, opened, run_id)
+                wishes += one_by_one(output, output.body, placed, opened, run_id)
                 continue
             wishes.append(output)
             if isinstance(output.body, PlaceOrder):
@@ -113,37 +113,6 @@ def _left(newest: Block, outputs: Sequence[Output], reached: int, setups: SetUps
             if setup is not None:
                 left.setups.append(setup)
     return [one for one in made.values() if one.wishes or one.setups]
-
-
-def _one_by_one(
-    output: Output,
-    wish: CancelAll,
-    placed: Iterable[Output],
-    opened: Callable[[str], Sequence[MyOrder]],
-    run_id: str,
-) -> list[Output]:
-    ids = [
-        order.order_id
-        for order in opened(output.robot)
-        if wish.symbol in (None, order.symbol) and not _is_later(order, run_id, output.cause)
-    ]
-    for earlier in placed:
-        order = earlier.body
-        assert isinstance(order, PlaceOrder)
-        if earlier.robot == output.robot and wish.symbol in (None, order.symbol):
-            ids.append(order.order_id)
-    return [
-        Output(output.cause, output.robot, CancelOrder(order_id)) for order_id in dict.fromkeys(ids)
-    ]
-
-
-def _is_later(order: MyOrder, run_id: str, cause: int) -> bool:
-    if not order.order_id.startswith(run_id):
-        return False
-    try:
-        return sequence_of(order.order_id) > cause
-    except ValueError:  # another program's
-        return False
 
 
 def _segment_of(place: Path, sequence: int) -> int:

@@ -15,7 +15,7 @@ import msgspec
 from millstream.errors import ConfigError, JournalError, RobotError
 from millstream.journal import Block, Journal, JournalWriter, Kind, Manifest, describe
 from millstream.journal.recall import LastCheckpoint, Recall, recall
-from millstream.model import CancelOrder, Output, PlaceOrder
+from millstream.model import Output
 from millstream.model.codec import decode_events, decode_outputs, encode_outputs
 from millstream.robot import RobotGroup
 from millstream.session.roster import (
@@ -24,6 +24,7 @@ from millstream.session.roster import (
     reseat_robots,
     seat_robots,
 )
+from millstream.session.wished import LastWishes, wishes_in
 
 __all__ = ["COULD_NOT_GO_ON", "Resumed", "check_same", "resume_robots"]
 
@@ -38,7 +39,8 @@ class Resumed(msgspec.Struct):
     manifest: Manifest
     robots: RobotGroup
     journal: JournalWriter
-    wishes: list[Output]  # the last ones: whether they arrived, the order store knows
+    # The last ones, some of them twice: whether they arrived, the order store knows.
+    wishes: list[Output]
     replayed: int  # events, after the last checkpoint
 
 
@@ -56,13 +58,18 @@ def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
             "a new session"
         )
     interval = checkpoint_interval(journal.manifest)
-    newest = LastCheckpoint(interval)
-    writer = JournalWriter.resume(place, segment_bytes, compress, newest.see)
+    newest, wished = LastCheckpoint(interval), LastWishes()
+
+    def see(block: Block) -> None:
+        newest.see(block)
+        wished.see(block)
+
+    writer = JournalWriter.resume(place, segment_bytes, compress, see)
     try:
         found = newest.found or recall(journal, interval, before=writer.segment - 1)
         tail = _recalled(journal, found)
         writer.append_outputs(tail.waiting)  # what died with the process is recorded now
-        wishes = [*tail.wishes, *_orders(tail.waiting)]
+        wishes = [*wished.outputs(), *tail.wishes, *wishes_in(tail.waiting)]
         return Resumed(journal.manifest, tail.robots, writer, wishes, tail.replayed)
     except BaseException:
         writer.close(COULD_NOT_GO_ON)
@@ -144,7 +151,7 @@ class _Tail:
                         self.replayed += 1
             elif block.kind is Kind.OUTPUTS:
                 recorded = decode_outputs(block.body)
-                self.wishes += _orders(recorded)
+                self.wishes += wishes_in(recorded)
                 self._check([output for output in recorded if output.cause > self._known])
 
     def _check(self, recorded: list[Output]) -> None:
@@ -157,7 +164,3 @@ class _Tail:
                 "they part, and a new session can begin elsewhere"
             )
         del self.waiting[: len(answered)]
-
-
-def _orders(outputs: Iterable[Output]) -> list[Output]:
-    return [output for output in outputs if isinstance(output.body, PlaceOrder | CancelOrder)]
