@@ -251,6 +251,9 @@ def _orders(view: View) -> RenderableType:
     table = _table(
         "last orders", "robot", "side", "pair", "price >", "volume >", "filled >", "status"
     )
+    for column, letters in ((0, 18), (2, 4), (7, 8)):  # what is cut last where there is no room
+        table.columns[column].min_width = letters
+    table.padding = (0, 1, 0, 0)
     for order in reversed(view.orders):
         table.add_row(
             order.order_id,
@@ -259,7 +262,7 @@ def _orders(view: View) -> RenderableType:
             str(order.symbol),
             "market" if order.price is None else f"{order.price:f}",
             f"{order.volume:f}",
-            f"{order.filled_volume:f}",
+            f"{order.filled_volume.normalize():f}",
             _coloured(str(order.status)),
         )
     return table

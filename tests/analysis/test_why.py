@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
@@ -98,7 +99,8 @@ def test_a_fill_shows_its_price_fee_and_time(session):
     filled = next(f for f in (explain(folder / "journal", i) for i in ids) if f.fills)
     (fill,) = [step for step in filled.steps if step.step == "fill"]
     (booked,) = filled.fills
-    assert f"{booked['volume']} at {booked['price']}, fee " in fill.detail
+    volume, price = (Decimal(booked[name]).normalize() for name in ("volume", "price"))
+    assert f"{volume:f} at {price:f}, fee " in fill.detail
     assert fill.since_event_ns == booked["received_ns"] - filled.cause.event_ns > 0
     assert fill.heard_by_robot > filled.cause.sequence
 

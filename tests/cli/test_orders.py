@@ -190,3 +190,21 @@ def _orders(out, open_only=False):
         return follower.orders(open_only=open_only)
     finally:
         follower.close()
+
+
+@pytest.mark.parametrize("columns", [20, 80, 120, 240])
+def test_an_order_id_is_shown_whole_at_any_width_and_its_status_from_80_columns(
+    store, tmp_path, columns
+):
+    ids = [f"run0010000000{number:02}001" for number in range(3)]
+    store.insert([order(one, robot="quoter-btc") for one in ids])
+    show = f"{sys.executable} -m millstream orders {tmp_path}"
+    done = subprocess.run(
+        ["script", "-qec", f"stty cols {columns}; env -u COLUMNS {show}", "/dev/null"],
+        capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    rows = done.stdout.splitlines()
+    for one in ids:
+        (row,) = [row for row in rows if one in row]
+        assert columns < 80 or "intent" in row
+        assert columns < 80 or len(row) <= columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -136,8 +137,8 @@ def told(life: Life) -> list[Told]:
     for fill in life.fills:
         trade = fill.trade
         detail = (
-            f"{trade.volume:f} at {trade.price:f}, fee {trade.fee:f} {trade.fee_currency}, "
-            f"{trade.liquidity}"
+            f"{_plain(trade.volume)} at {_plain(trade.price)}, fee {_plain(trade.fee)} "
+            f"{trade.fee_currency}, {trade.liquidity}"
         )
         steps.append((trade.revision, trade.received_ns, "fill", detail, fill.heard))
     return [
@@ -150,5 +151,9 @@ def _detail(order: MyOrder, before: MyOrder | None) -> str:
     """What a change of an order brought, besides its status."""
     if before is not None and order.status is before.status and order.venue_id != before.venue_id:
         return f"the venue's id became known: {order.venue_id}"
-    filled = f"{order.filled_volume} of {order.volume} filled" if order.filled_volume else ""
-    return order.reason or filled
+    filled = f"{_plain(order.filled_volume)} of {_plain(order.volume)} filled"
+    return order.reason or (filled if order.filled_volume else "")
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"

@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from millstream.analysis.folders import journals_in
 from millstream.analysis.stores import STORE_HELP, store_address, with_password
@@ -24,6 +26,16 @@ from millstream.orders.store import Change, OrderRecord, watch
 from millstream.session.gateways import is_on_server, store_file
 
 STORE = "orders.sqlite"
+TITLES = (
+    "time", "order", "robot", "market", "pair", "side", "type", "price", "volume", "filled",
+    "status", "reason",
+)  # fmt: skip
+LEFT_OUT = (  # the first that makes the table narrow enough
+    {"pair"}, {"pair", "type"}, {"market", "type"}, {"market", "type", "time"},
+    {"market", "type", "time", "reason"},
+)  # fmt: skip
+GAP = 2  # between columns
+LEAST_REASON = 20  # letters; longer ones go on in the next line
 
 
 @click.command()
@@ -126,24 +138,54 @@ def _line(change: Change) -> str:
 
 
 def _print(found: Iterable[MyOrder]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for title in ("time", "robot", "order", "market", "side", "type"):
-        table.add_column(title, no_wrap=True)
-    for title in ("price", "volume", "filled"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("reason")
-    for order in found:
-        price = order.price if order.price is not None else order.stop_price
-        wished = " (cancel wished)" if order.cancel_wished and is_open(order) else ""
-        table.add_row(
-            _time(order.received_ns), order.robot, order.order_id,
-            f"{order.exchange}@{order.symbol}", str(order.side), str(order.type),
-            "" if price is None else f"{price:f}", f"{order.volume:f}",
-            f"{order.filled_volume:f}", f"{order.status}{wished}", order.reason,
+    rows = [_row(order) for order in found]
+    console = Console(width=None if sys.stdout.isatty() else 240)
+    console.print(_table(rows, console.width), highlight=False, markup=False)
+    click.echo(f"{len(rows)} orders")
+
+
+def _row(order: MyOrder) -> dict[str, str]:
+    price = order.price if order.price is not None else order.stop_price
+    wished = " (cancel wished)" if order.cancel_wished and is_open(order) else ""
+    return {
+        "order": order.order_id,
+        "robot": order.robot,
+        "market": f"{order.exchange}@{order.symbol}",
+        "pair": str(order.symbol),
+        "side": str(order.side),
+        "type": str(order.type),
+        "price": "" if price is None else _plain(price),
+        "volume": _plain(order.volume),
+        "filled": _plain(order.filled_volume),
+        "status": f"{order.status}{wished}",
+        "time": _time(order.received_ns),
+        "reason": order.reason,
+    }
+
+
+def _table(rows: list[dict[str, str]], width: int) -> Table:
+    """As many columns as there is room for: an id that was cut could not be given to `why`."""
+    needed = {title: max([len(title), *(len(row[title]) for row in rows)]) for title in TITLES}
+    needed["reason"] = min(needed["reason"], LEAST_REASON)
+    for left_out in LEFT_OUT:
+        shown = [title for title in TITLES if title not in left_out]
+        fits = sum(needed[title] + GAP for title in shown) - GAP <= width
+        if fits:
+            break
+    table = Table(box=None, pad_edge=False, padding=(0, GAP if fits else 1, 0, 0))
+    for title in shown:
+        table.add_column(
+            title, justify="right" if title in ("price", "volume", "filled") else "left",
+            no_wrap=title != "reason",
+            min_width=needed[title] if title in ("order", "status") else None,
         )  # fmt: skip
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
-    click.echo(f"{table.row_count} orders")
+    for row in rows:
+        table.add_row(*(Text(row[title]) for title in shown))
+    return table
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
 
 
 def _time(ns: int) -> str:

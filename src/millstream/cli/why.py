@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import TextWrapper
 from typing import Any
 
 import click
@@ -38,8 +41,16 @@ def why(order: str, journal: Path | None, store: str, as_json: bool) -> int:
     if as_json:
         click.echo(msgspec.json.encode(explanation))
     else:
-        click.echo("\n".join(_screen(explanation)))
+        click.echo("\n".join(_fitted(_screen(explanation))))
     return 0
+
+
+def _fitted(lines: Iterable[str]) -> Iterable[str]:
+    """On a terminal, long lines go on below their own text; elsewhere they are left whole."""
+    if not sys.stdout.isatty():
+        return lines
+    wrap = TextWrapper(max(40, get_terminal_size().columns), subsequent_indent=" " * 10)
+    return (part for line in lines for part in wrap.wrap(line))
 
 
 def _journal(given: Path | None) -> Path:
