@@ -54,7 +54,7 @@ def test_a_full_disk_ends_the_session_and_loses_nothing(lives, tmp_path):
     tally, venue = Tally("a full disk"), Venue()
     with mounted(tmp_path, mib=16) as disk:
         ballast = disk.path / "ballast"
-        ballast.write_bytes(b"\0" * (6 << 20))
+        ballast.write_bytes(b"\0" * (9 << 20))
         directory = disk.path / "session"
         directory.mkdir()
         lives.run(venue, directory, 0, 20_000)
