@@ -1,6 +1,9 @@
 """The kill switch: from every side, through restarts, with robots that hang."""
 
 import json
+import os
+import socket
+import struct
 import threading
 import time
 import urllib.error
@@ -92,6 +95,20 @@ class TestSwitch:
         with pytest.raises(StoreError, match="it cannot be written"):
             KillSwitch(tmp_path / "gone" / "orders.sqlite").set(HALTED, "anna", "", 1)
 
+    def test_a_brake_that_cannot_be_written_holds_in_this_process_all_the_same(self, path, switch):
+        path.with_name(f"orders.sqlite.halt.{os.getpid()}").mkdir()  # as good as a full disk
+        with pytest.raises(StoreError, match="it cannot be written"):
+            switch.set(HALTED, "anna", "runaway", 1)
+        assert str(switch.look(2)) == "halted by anna: runaway"
+        assert switch.release().state is HALTED
+        assert switch.look(3).state is ACTIVE
+
+    def test_what_halts_by_itself_halts_also_when_it_cannot_be_written(self, path, tmp_path):
+        path.with_name(f"orders.sqlite.halt.{os.getpid()}").mkdir()
+        switch = KillSwitch(path, [tmp_path / "STOP"])
+        (tmp_path / "STOP").touch()
+        assert switch.look(1).who == switch.look(2).who == "a file"
+
 
 class TestHttp:
     @pytest.fixture
@@ -119,6 +136,18 @@ class TestHttp:
         assert switch.look(1).state is REDUCING
         self.ask(server, "/halt", b"\xff not json")
         assert switch.look(1).state is HALTED
+
+    def test_it_halts_also_when_the_line_breaks_in_the_middle(self, server, switch):
+        port = int(server.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            head = "POST /halt HTTP/1.1\r\nAuthorization: Bearer open sesame\r\n"
+            line.sendall(f"{head}Content-Length: 99\r\n\r\n".encode())
+            time.sleep(0.1)  # it reads the body by now, of which nothing comes
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        deadline = time.monotonic() + 20
+        while switch.look(1).state is not HALTED:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
 
     @pytest.mark.parametrize(
         ("where", "token", "code"), [("/halt", "x", 401), ("/resume", "", 404)]

@@ -13,6 +13,7 @@ import hmac
 import json
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -79,7 +80,7 @@ def _handler(switch: KillSwitch, token: str) -> type[BaseHTTPRequestHandler]:
                 length = min(int(self.headers.get("content-length") or 0), _LONGEST)
                 given = json.loads(self.rfile.read(length) or b"{}")
                 who, why = str(given.get("who", "")), str(given.get("why", ""))
-            except (ValueError, AttributeError):
+            except (ValueError, AttributeError, OSError):
                 who, why = "", ""  # whoever has the token may halt, however badly it is written
             try:
                 brake = switch.set(state, who or "HTTP", why, time.time_ns())
@@ -100,8 +101,9 @@ def _handler(switch: KillSwitch, token: str) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
+            with suppress(OSError):  # whoever asked is gone
+                self.end_headers()
+                self.wfile.write(raw)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass

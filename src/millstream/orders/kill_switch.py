@@ -8,7 +8,9 @@ turn, so a robot that hangs is not asked.
 from __future__ import annotations
 
 import json
+import logging
 import os
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +24,7 @@ from millstream.orders.risk import RiskState
 
 __all__ = ["Brake", "Heartbeat", "KillSwitch"]
 
+_log = logging.getLogger(__name__)
 _RANKS: Final = {RiskState.ACTIVE: 0, RiskState.REDUCING: 1, RiskState.HALTED: 2}
 
 
@@ -78,45 +81,77 @@ class KillSwitch:
         self._file = path.with_name(path.name + ".halt")
         self._files = tuple(files)
         self._heartbeat = heartbeat
-        self._stamp: tuple[int, int, int] | None = None
-        self._known = _FREE
+        # A stamp of the file and what it says, in one: several threads read and write it.
+        self._known: tuple[tuple[int, int, int] | None, Brake] = None, _FREE
+        self._unwritten = _FREE  # said here, and the file does not have it
+        self._setting = threading.RLock()  # a signal may come while this thread sets
 
     def look(self, now_ns: int) -> Brake:
-        """The brake as it stands; a lost heartbeat, or a file that appeared, is written down."""
+        """The brake as it stands; a lost heartbeat, or a file that appeared, is written down.
+
+        What cannot be written holds all the same: who asks here has orders to cancel.
+        """
         brake = self.read()
         if brake.state is RiskState.HALTED:
             return brake
         lost = self._heartbeat.lost(now_ns) if self._heartbeat is not None else ""
         if lost:
-            return self.set(RiskState.HALTED, "the heartbeat", lost, now_ns)
+            return self._halt("the heartbeat", lost, now_ns)
         for file in self._files:
             if file.exists():
-                return self.set(RiskState.HALTED, "a file", f"{file} is there", now_ns)
+                return self._halt("a file", f"{file} is there", now_ns)
         return brake
 
     def read(self) -> Brake:
         """The brake as its file has it; a file that cannot be understood halts."""
-        try:
-            found = os.stat(self._file)
-        except FileNotFoundError:
-            self._stamp, self._known = None, _FREE
-            return _FREE
-        except OSError as error:
-            return Brake(RiskState.HALTED, "the file", f"{self._file}: {error.strerror}")
-        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-        if stamp != self._stamp:
-            self._known, self._stamp = _parsed(self._file), stamp
-        return self._known
+        written, unwritten = self._written(), self._unwritten
+        return unwritten if _RANKS[unwritten.state] > _RANKS[written.state] else written
 
     def set(self, state: RiskState, who: str, why: str, now_ns: int) -> Brake:
         """Brake from now on, durably; a brake is never loosened by this. Returns what holds.
 
         Raises StoreError when it cannot be written; it holds for this process even then.
         """
-        before = self.read()
-        if _RANKS[state] <= _RANKS[before.state]:
-            return before
-        brake = Brake(state, who, why, now_ns)
+        with self._setting:
+            before = self.read()
+            if _RANKS[state] <= _RANKS[before.state]:
+                return before
+            self._unwritten = brake = Brake(state, who, why, now_ns)
+            self._write(brake)
+            self._unwritten = _FREE
+        return brake
+
+    def release(self) -> Brake:
+        """Let orders out again; returns the brake that held. A person's word, never a program's."""
+        brake = self.read()
+        self._unwritten = _FREE
+        with suppress(FileNotFoundError):
+            self._file.unlink()
+        return brake
+
+    def _halt(self, who: str, why: str, now_ns: int) -> Brake:
+        try:
+            return self.set(RiskState.HALTED, who, why, now_ns)
+        except StoreError as error:
+            _log.error("%s", error)
+            return self.read()
+
+    def _written(self) -> Brake:
+        try:
+            found = os.stat(self._file)
+        except FileNotFoundError:
+            self._known = None, _FREE
+            return _FREE
+        except OSError as error:
+            return Brake(RiskState.HALTED, "the file", f"{self._file}: {error.strerror}")
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        known, brake = self._known
+        if stamp != known:
+            brake = _parsed(self._file)
+            self._known = stamp, brake
+        return brake
+
+    def _write(self, brake: Brake) -> None:
         temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
             with temporary.open("wb") as file:
@@ -134,14 +169,6 @@ class KillSwitch:
                 f"kill switch {self._file}: it cannot be written ({error.strerror}); stop the "
                 "session's process, then make room or check the permissions"
             ) from error
-        return brake
-
-    def release(self) -> Brake:
-        """Let orders out again; returns the brake that held. A person's word, never a program's."""
-        brake = self.read()
-        with suppress(FileNotFoundError):
-            self._file.unlink()
-        return brake
 
 
 def _parsed(file: Path) -> Brake:
