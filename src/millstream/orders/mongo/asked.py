@@ -11,7 +11,7 @@ for all robots, so each process takes it and answers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from math import isfinite
 from typing import Any, Final
 
 from bson import Decimal128
@@ -20,11 +20,20 @@ from millstream.errors import did_you_mean
 from millstream.model import Control, ControlAnswer
 from millstream.orders.mongo.documents import Document
 
-__all__ = ["OURS", "answer_entry", "command_in", "is_for_all", "process_in", "recorded"]
+__all__ = [
+    "OURS",
+    "answer_entry",
+    "command_in",
+    "is_for_all",
+    "process_in",
+    "recorded",
+    "shortened",
+]
 
 OURS: Final = ("taken", "answers", "came_by")  # fields that only a session writes
 _TEXTS: Final = ("name", "command", "from", "to", "why", "type", "process")
 _KNOWN: Final = (*_TEXTS, "parameters", "markets")
+_LONGEST_REASON: Final = 500
 _OF_ADD: Final = ("name", "type", "markets")
 
 
@@ -44,7 +53,7 @@ def command_in(document: Mapping[str, Any], request: str) -> Control:
     if text["to"] and text["to"] != text["name"]:
         raise ValueError(f"the field `to` is {text['to']!r}, and `name` {text['name']!r}")
     markets = document.get("markets") or ()
-    if isinstance(markets, str) or not all(isinstance(market, str) for market in markets):
+    if not isinstance(markets, list | tuple) or not all(isinstance(one, str) for one in markets):
         raise ValueError('the field `markets` is no list of texts like "binance@btc/usdt"')
     if text["command"] == "add":
         for field in _OF_ADD:
@@ -94,6 +103,11 @@ def recorded(control: Control, taken: Document, answered: Document) -> Document:
     return document | {"came_by": "door", "taken": [taken], "answers": [answered]}
 
 
+def shortened(why: str) -> str:
+    """A reason that quotes what somebody wrote, however long that is."""
+    return why if len(why) <= _LONGEST_REASON else why[:_LONGEST_REASON] + " …"
+
+
 def _text(document: Mapping[str, Any], field: str) -> str:
     value = document.get(field)
     if value is None:
@@ -106,15 +120,18 @@ def _text(document: Mapping[str, Any], field: str) -> str:
 def _plain(value: Any, where: str) -> Any:
     """A value of a document as JSON would have it. Raises ValueError for one that it has not."""
     match value:
-        case None | bool() | str() | float():
+        case None | bool() | str():
+            return value
+        case float() if isfinite(value):
             return value
         case int():
             return int(value)  # the driver's long integers are a class of their own
-        case Decimal128():
-            number: Decimal = value.to_decimal()
+        case Decimal128() if (number := value.to_decimal()).is_finite():
             return str(number)
         case dict():
             return {str(key): _plain(one, f"{where}.{key}") for key, one in value.items()}
         case list():
             return [_plain(one, f"{where}.{at}") for at, one in enumerate(value)]
+        case float() | Decimal128():
+            raise ValueError(f"the field `{where}` is {value}: not a number")
     raise ValueError(f"the field `{where}` is a {type(value).__name__}: no plain value")

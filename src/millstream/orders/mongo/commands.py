@@ -12,8 +12,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -22,7 +22,7 @@ from uuid import uuid4
 from bson import ObjectId
 from bson.errors import BSONError
 from pymongo.change_stream import CollectionChangeStream
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
 from millstream.model import Control, ControlAnswer
 from millstream.model.codec import decode_events, decode_outputs, encode_events
@@ -34,6 +34,7 @@ from millstream.orders.mongo.asked import (
     is_for_all,
     process_in,
     recorded,
+    shortened,
 )
 from millstream.orders.mongo.documents import Document
 from millstream.orders.mongo.server import connect, explained, foreign, is_passing, patiently
@@ -82,7 +83,7 @@ class CommandBox:
         self._oldest_s = oldest_s
         self._life = uuid4().hex  # tells what this process took from what one before it did
         self._keys: dict[str, object] = {}  # the documents that wait for an answer, by request
-        self._unseated: dict[object, tuple[float, str]] = {}  # others': until when, and what then
+        self._unseated: dict[str, tuple[object, float, str]] = {}  # others': until when, what then
         self._asked: SimpleQueue[bytes] = SimpleQueue()
         self._unwritten: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._closed = threading.Event()
@@ -156,12 +157,11 @@ class CommandBox:
         while not self._closed.is_set():
             try:
                 with stream:
-                    while not self._closed.is_set():
+                    while stream.alive and not self._closed.is_set():  # a drop ends it
                         told = stream.try_next()
                         if told is not None:
                             self._consider(told["fullDocument"], late=False)
                         self._refuse_unseated()
-                    return
             except PyMongoError as error:
                 level = logging.INFO if is_passing(error) else logging.WARNING
                 _log.log(level, "%s: `control` is interrupted: %s", self._address.shown, error)
@@ -181,7 +181,8 @@ class CommandBox:
             if _request(key) not in self._keys and self._control.find_one(
                 {"_id": key, **unanswered}, {"_id": 1}
             ):
-                self._settle(document)
+                with self._sparing(key):
+                    self._settle(document)
         young = ObjectId.from_datetime(datetime.now(UTC) - timedelta(seconds=self._oldest_s))
         for_all = {
             "name": {"$in": [None, ""]}, "came_by": {"$exists": False}, "_id": {"$gte": young},
@@ -194,7 +195,8 @@ class CommandBox:
     def _settle(self, document: Document) -> None:
         """One that was taken and is not answered."""
         request = _request(document["_id"])
-        lives = [one["life"] for one in document["taken"] if one["process"] == self._process]
+        takers = [one for one in document["taken"] if isinstance(one, dict)]
+        lives = [one.get("life") for one in takers if one.get("process") == self._process]
         why = (
             "not known: the process that took it ended before it answered; its journal says "
             "whether it was obeyed"
@@ -209,6 +211,10 @@ class CommandBox:
         self._control.update_one({"_id": document["_id"]}, {"$push": {"answers": entry}})
 
     def _consider(self, document: Document, late: bool) -> None:
+        with self._sparing(document["_id"]):
+            self._decide(document, late)
+
+    def _decide(self, document: Document, late: bool) -> None:
         key = document["_id"]
         try:
             if late:
@@ -224,7 +230,7 @@ class CommandBox:
             why = f'no robots process that runs has a robot "{control.robot}"'
             if control.command == "add":
                 why = f'no robots process "{process_in(document)}" runs'
-            self._unseated[key] = time.monotonic() + _GRACE_S, why
+            self._unseated[control.request] = key, time.monotonic() + _GRACE_S, why
 
     def _is_mine(self, control: Control, document: Document) -> bool:
         if self._seats is None or is_for_all(control):
@@ -259,7 +265,8 @@ class CommandBox:
         self._asked.put(encode_events([control]))
 
     def _refuse(self, key: object, why: str) -> None:
-        _log.warning("%s: a command in `control` is refused: %s", self._address.shown, why)
+        said = shortened(why)
+        _log.warning("%s: a command in `control` is refused: %s", self._address.shown, said)
         update = self._taken()
         update["$push"]["answers"] = self._entry(False, why)
         self._control.update_one({"_id": key, "taken": {"$exists": False}}, update)
@@ -267,11 +274,21 @@ class CommandBox:
     def _refuse_unseated(self) -> None:
         """What was for another process, and none has taken."""
         now_s = time.monotonic()
-        for key, (until_s, why) in [*self._unseated.items()]:
+        for request, (key, until_s, why) in [*self._unseated.items()]:
             if now_s > until_s:
-                del self._unseated[key]
+                del self._unseated[request]
                 if self._control.find_one({"_id": key, "taken": {"$exists": False}}, {"_id": 1}):
                     self._refuse(key, why)
+
+    @contextmanager
+    def _sparing(self, key: object) -> Iterator[None]:
+        """One document that cannot be written, say for its size, does not end the others."""
+        try:
+            yield
+        except WriteError as error:
+            if is_passing(error):
+                raise
+            _log.warning("%s: left alone in `control`: %s: %s", self._address.shown, key, error)
 
     def _taken(self) -> Document:
         return {"$push": {"taken": self._signed({"life": self._life})}}
@@ -279,7 +296,7 @@ class CommandBox:
     # ---- what is shown ---------------------------------------------------------------------------
 
     def _entry(self, accepted: bool | None, why: str) -> Document:
-        said = {"accepted": accepted, "reason": why, "standing": "", "parameters": None}
+        said = {"accepted": accepted, "reason": shortened(why), "standing": "", "parameters": None}
         return self._signed(said)
 
     def _signed(self, entry: Document) -> Document:

@@ -208,7 +208,7 @@ class MongoFollower:
             try:
                 with stream:
                     self._read_again()
-                    while not self._closed:
+                    while stream.alive and not self._closed:
                         told = stream.try_next()
                         if told is not None:
                             self._take(told)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.change_stream import CollectionChangeStream
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
 from millstream.errors import UnknownName
 from millstream.model import (
@@ -31,18 +31,27 @@ from millstream.model import (
 )
 from millstream.model.codec import encode_outputs
 from millstream.orders.mongo.address import parse_address
+from millstream.orders.mongo.asked import shortened
 from millstream.orders.mongo.documents import Document
-from millstream.orders.mongo.server import connect, explained, foreign
+from millstream.orders.mongo.server import connect, explained, foreign, is_passing
 
 __all__ = ["WANTED", "OrderMailbox", "wish_in"]
 
 _log = logging.getLogger(__name__)
 WANTED: Final = ("name", "to", "symbol", "side", "type", "volume")
 _ID: Final = re.compile("[A-Za-z0-9]{1,18}")
+_LONGEST: Final = 50  # digits of a number, before and after its point
 _AWAIT_MS: Final = 250
 _LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PENDING: Final[Document] = {"revision": {"$exists": False}, "status": {"$exists": False}}
-_NEW: Final = [{"$match": {"operationType": "insert", "fullDocument.revision": {"$exists": False}}}]
+_NEW: Final = [
+    {
+        "$match": {
+            "operationType": "insert",
+            **{f"fullDocument.{field}": absent for field, absent in _PENDING.items()},
+        }
+    }
+]
 
 
 class OrderMailbox:
@@ -56,7 +65,7 @@ class OrderMailbox:
     def __init__(self, url: str, oldest_s: float = 10.0) -> None:
         self._address = parse_address(url)
         self._oldest_s = oldest_s
-        self._given: set[tuple[object, str]] = set()  # the wishes of this session
+        self._given: set[tuple[str, str]] = set()  # the wishes of this session
         self._stream: CollectionChangeStream[dict[str, Any]] | None = None
         self._client, database = connect(self._address, majority_reads=True)
         self._orders = foreign(database, "orders")
@@ -72,6 +81,8 @@ class OrderMailbox:
                     self._stream = self._orders.watch(_NEW, max_await_time_ms=_AWAIT_MS)
                     return self._left()
                 told = self._stream.try_next()
+                if not self._stream.alive:  # the collection was dropped
+                    self._let_go()
                 return [] if told is None else self._taken([told["fullDocument"]], late=False)
             except PyMongoError as error:
                 _log.info("%s: the mailbox is interrupted: %s", self._address.shown, error)
@@ -100,24 +111,40 @@ class OrderMailbox:
         return self._taken(list(self._orders.find(_PENDING)), late=True)
 
     def _taken(self, documents: list[Document], late: bool) -> list[Output]:
-        wishes = []
+        wishes: dict[tuple[str, str], Output] = {}
         for document in documents:
             try:
-                wish = wish_in(document)
+                wish = self._wish_of(document, late)
+            except WriteError as error:
+                if is_passing(error):
+                    raise  # none is given: all are read again
+                _log.warning(
+                    "%s: left alone in `orders`: %s: %s",
+                    self._address.shown, document["_id"], error,
+                )  # fmt: skip
+                continue
+            if wish is not None:
                 assert isinstance(wish.body, PlaceOrder)
-                order_id = wish.body.order_id
-                if (document["_id"], order_id) in self._given:
-                    continue
-                if late:
-                    self._check_age(document["_id"])
-                self._name(document["_id"], order_id)
-                self._given.add((document["_id"], order_id))
-                wishes.append(wish)
-            except (UnknownName, ValueError) as error:
-                self._refuse(document["_id"], str(error))
-            except DuplicateKeyError:
-                self._refuse(document["_id"], "an order with this id is there already")
-        return wishes
+                wishes[repr(document["_id"]), wish.body.order_id] = wish
+        self._given.update(wishes)
+        return list(wishes.values())
+
+    def _wish_of(self, document: Document, late: bool) -> Output | None:
+        """None for one that was given already, is gone, or is refused."""
+        key = document["_id"]
+        try:
+            wish = wish_in(document)
+            assert isinstance(wish.body, PlaceOrder)
+            if (repr(key), wish.body.order_id) in self._given:
+                return None
+            if late:
+                self._check_age(key)
+            return wish if self._name(key, wish.body.order_id) else None
+        except (UnknownName, ValueError) as error:
+            self._refuse(key, str(error))
+        except DuplicateKeyError:
+            self._refuse(key, "an order with this id is there already")
+        return None
 
     def _check_age(self, key: object) -> None:
         if not isinstance(key, ObjectId):
@@ -131,13 +158,16 @@ class OrderMailbox:
                 "market is another"
             )
 
-    def _name(self, key: object, order_id: str) -> None:
-        """Write the order's id into the document that asked for it: it becomes the order."""
-        self._orders.update_one(
-            {"_id": key, "revision": {"$exists": False}}, {"$set": {"order_id": order_id}}
-        )
+    def _name(self, key: object, order_id: str) -> bool:
+        """Write the order's id into the document that asked for it: it becomes the order.
+
+        False: it was deleted, or somebody has given it a status: it is no wish any more.
+        """
+        named = {"$set": {"order_id": order_id}}
+        return self._orders.update_one({"_id": key, **_PENDING}, named).matched_count > 0
 
     def _refuse(self, key: object, why: str) -> None:
+        why = shortened(why)
         _log.warning("%s: an order in `orders` is refused: %s", self._address.shown, why)
         self._orders.update_one(
             {"_id": key, **_PENDING}, {"$set": {"status": "rejected", "reason": why}}
@@ -169,10 +199,10 @@ def wish_in(document: Mapping[str, Any]) -> Output:
             volume,
             price,
             TimeInForce.parse(str(document.get("time_in_force", "gtc"))),
-            bool(document.get("post_only", False)),
+            _flag(document, "post_only"),
             _order_id(document),
             _number(document, "stop_price"),
-            bool(document.get("reduce_only", False)),
+            _flag(document, "reduce_only"),
         ),
     )
 
@@ -181,13 +211,22 @@ def _number(document: Mapping[str, Any], field: str) -> Decimal | None:
     value = document.get(field)
     if value is None:
         return None
+    shown = str(value)  # of a Decimal128, a text, an integer, or what a float shows as
     try:
-        number = Decimal(str(value))  # a Decimal128, a text, an integer, or what a float shows as
+        number = Decimal(shown if len(shown) <= _LONGEST else "NaN")
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite() or number <= 0:
+    # Written as a person would, 1e999999999 has a billion digits.
+    if not number.is_finite() or number <= 0 or abs(number.adjusted()) > _LONGEST:
         raise ValueError(f"the field `{field}` is {value!r}, not a number above zero")
     return number
+
+
+def _flag(document: Mapping[str, Any], field: str) -> bool:
+    value = document.get(field) or False
+    if not isinstance(value, bool):  # the text "false" would be true
+        raise ValueError(f"the field `{field}` is {value!r}, not true or false")
+    return value
 
 
 def _order_id(document: Mapping[str, Any]) -> str:
