@@ -41,8 +41,9 @@ def why_not():
 class Member:
     """One mongod."""
 
-    def __init__(self, place, port, oplog_mib, replica_set):
+    def __init__(self, place, port, oplog_mib, replica_set, options=()):
         self.port, self._log = port, place / "log"
+        self.user = ""  # "name:password@" as soon as it has one
         place.mkdir(exist_ok=True)
         (place / "data").mkdir(exist_ok=True)
         self._command = [
@@ -52,6 +53,7 @@ class Member:
         ]  # fmt: skip
         if replica_set:
             self._command += ["--replSet", "rs0", "--oplogSize", str(oplog_mib)]
+        self._command += options
         if oplog_mib < 10:  # to be rolled over: it is only cut back to the last checkpoint
             self._command += ["--syncdelay", "1"]
         self._process = None
@@ -79,7 +81,8 @@ class Member:
 
     def client(self):
         return MongoClient(
-            f"mongodb://{self.address}/?directConnection=true", serverSelectionTimeoutMS=2_000
+            f"mongodb://{self.user}{self.address}/?directConnection=true",
+            serverSelectionTimeoutMS=2_000,
         )
 
     def wait_until_up(self):
@@ -95,20 +98,23 @@ class Member:
 
 
 class ReplicaSet:
-    """Members that have elected a primary, or one that stands alone (`replica_set=False`)."""
+    """Members that have elected a primary, or one that stands alone (`replica_set=False`).
 
-    def __init__(self, members=1, oplog_mib=64, replica_set=True):
+    options: of the command line. user: of one member that has a key file, and its password.
+    """
+
+    def __init__(self, members=1, oplog_mib=64, replica_set=True, options=(), user=()):
         self._place = Path(tempfile.mkdtemp(prefix="mongod-"))
         self.members = [
-            Member(self._place / str(number), port, oplog_mib, replica_set)
+            Member(self._place / str(number), port, oplog_mib, replica_set, options)
             for number, port in enumerate(_free_ports(members))
         ]
         for member in self.members:
             member.wait_until_up()
         if replica_set:
-            self._initiate()
+            self._initiate(user)
 
-    def _initiate(self):
+    def _initiate(self, user):
         with self.members[0].client() as client:
             client.admin.command(
                 "replSetInitiate",
@@ -118,11 +124,17 @@ class ReplicaSet:
                     "settings": {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 300},
                 },
             )
+            if user:
+                self.primary()
+                client.admin.command("createUser", user[0], pwd=user[1], roles=["root"])
+                self.members[0].user = ":".join(user) + "@"
         self.wait_until_whole()
 
     def url(self, database=""):
         hosts = ",".join(member.address for member in self.members)
-        return f"mongodb://{hosts}/{database}?replicaSet=rs0"
+        user = self.members[0].user
+        source = "&authSource=admin" if user else ""
+        return f"mongodb://{user}{hosts}/{database}?replicaSet=rs0{source}"
 
     def client(self):
         return MongoClient(self.url())

@@ -13,6 +13,7 @@ from millstream.errors import ConfigError, StoreError
 __all__ = ["DEFAULT_DATABASE", "MongoAddress", "parse_address"]
 
 DEFAULT_DATABASE: Final = "millstream"
+_OF_THE_SERVER: Final = ("admin", "config", "local")  # no change stream tells of these
 
 
 class MongoAddress(msgspec.Struct, frozen=True):
@@ -33,6 +34,10 @@ def parse_address(url: str) -> MongoAddress:
     """
     try:
         found = parse_uri(url, validate=True, warn=False)
+    except OSError as error:  # a file of an option, for TLS
+        raise ConfigError(
+            f"order_store: {error.filename} of the address cannot be read: {error.strerror}"
+        ) from None
     except (PyMongoError, ValueError, TypeError) as error:
         # The driver's words may quote what stands before the host: only without it are they told.
         why = "" if "@" in url else f" ({error})"
@@ -42,6 +47,15 @@ def parse_address(url: str) -> MongoAddress:
             "percent-encoded"
         ) from None
     database = found["database"] or DEFAULT_DATABASE
+    if database in _OF_THE_SERVER:
+        raise ConfigError(
+            f"order_store: the database {database} is the server's own; name another one, and "
+            "write authSource=admin if the user is kept there"
+        )
+    if found["collection"]:
+        raise ConfigError(
+            f"order_store: a database's name has no dot, {database}.{found['collection']} has one"
+        )
     hosts = ",".join(f"{host}:{port}" for host, port in found["nodelist"])
     shown = f"mongodb://{hosts}/{database}"
     _refuse_weak_writes(found["options"], shown)

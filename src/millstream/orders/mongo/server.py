@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
 from bson import CodecOptions, DatetimeConversion
-from pymongo import IndexModel, MongoClient
+from bson.errors import BSONError
+from pymongo import IndexModel, MongoClient, ReadPreference
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
@@ -39,14 +41,17 @@ __all__ = [
 
 Client: TypeAlias = MongoClient[dict[str, Any]]
 Documents: TypeAlias = Database[dict[str, Any]]
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 LAYOUT_VERSION: Final = 2  # 1: without `when` in `changes`, and never pruned
 _FIND_S: Final = 5  # how long to look for a primary when a store is opened
 _SOCKET_S: Final = 5  # a member that is frozen answers nothing: then the next one is asked
+_INDEX_S: Final = 60
 _OLDEST_WIRE: Final = 17  # of MongoDB 6.0
 _PAUSE_S: Final = 0.05
-_AUTHENTICATION: Final = (18, 13, 8000)
+_UNAUTHORIZED: Final = 13
+_AUTHENTICATION: Final = (18, _UNAUTHORIZED, 8000)
 # What an election says: not primary any more, shutting down, the write was not confirmed in time.
 _PASSING: Final = frozenset(
     {50, 64, 89, 91, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436}
@@ -99,7 +104,12 @@ def explained(shown: str) -> Iterator[None]:
             f"order store {shown}: the connection is lost ({_short(error)}); check the network and "
             "the replica set, then start again"
         ) from None
-    except PyMongoError as error:
+    except OSError as error:
+        raise StoreError(
+            f"order store {shown}: no TLS with what the address names ({_short(error)}); check "
+            "tlsCAFile and tlsCertificateKeyFile"
+        ) from None
+    except (PyMongoError, BSONError) as error:
         raise StoreError(
             f"order store {shown}: reading or writing failed ({_short(error)}); check the server's "
             "log, then start again"
@@ -140,6 +150,7 @@ def connect(address: MongoAddress, majority_reads: bool) -> tuple[Client, Docume
         address.database,
         write_concern=WriteConcern("majority", j=True),
         read_concern=ReadConcern("majority" if majority_reads else "local"),
+        read_preference=ReadPreference.PRIMARY,  # whatever the address says: others lag behind
     )
     return client, database
 
@@ -166,7 +177,16 @@ def _check(client: Client, shown: str) -> None:
             f"order store {shown}: this member is not the primary; name the set with "
             f"replicaSet={hello['setName']} and leave directConnection out"
         )
-    default = client.admin.command("getDefaultRWConcern").get("defaultWriteConcern", {})
+    try:
+        default = client.admin.command("getDefaultRWConcern").get("defaultWriteConcern", {})
+    except OperationFailure as error:
+        if error.code != _UNAUTHORIZED:
+            raise
+        _log.warning(
+            "%s: this user may not see the set's default write concern (the role clusterMonitor); "
+            "see that it is majority, else other programs' orders could be lost", shown,
+        )  # fmt: skip
+        return
     if default.get("w") != "majority" or default.get("j") is False:
         raise StoreError(
             f"order store {shown}: the set's default write concern is w={default.get('w', 1)}, so "
@@ -199,7 +219,8 @@ def prepare(database: Documents, shown: str) -> None:
     """
     layout = database["state"].find_one({"_id": "layout"})
     if layout is None or layout.get("version") == 1:
-        _make_indexes(database)
+        # In a large collection it takes longer than a call may; asked again, it waits for the same.
+        patiently(lambda: _make_indexes(database), time.monotonic() + _INDEX_S)
         database["state"].update_one(
             {"_id": "layout"}, {"$set": {"version": LAYOUT_VERSION}}, upsert=True
         )
