@@ -1,12 +1,14 @@
 """What MongoDB adds to the contract: who may own a store, and what others read in it."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
 from contextlib import closing
 from decimal import Decimal
 
+import msgspec
 import pytest
 from pymongo import WriteConcern
 from tests import mongod
@@ -18,7 +20,10 @@ from millstream.model import OrderStatus
 from millstream.orders import Happened
 from millstream.orders.mongo.address import parse_address
 from millstream.orders.mongo.store import MongoStore
+from millstream.orders.store import SavedRobot
 from millstream.session.gateways import open_store
+
+ROBOT = SavedRobot(name="tight", robot="x:Quoter", markets=("binance@btc/usdt",), parameters={})
 
 OWNER = """
 import sys
@@ -166,6 +171,47 @@ class TestOwner:
             with pytest.raises(DuplicateOrder):
                 second.insert([order("a1")])
         first.close()
+
+    def test_a_revision_that_an_election_has_freed_is_taken(self, mongo_url, database):
+        class AfterAnElection(MongoStore):
+            def _judge(self, revision, until_s):
+                database.changes.delete_one({"token": "never replicated"})
+                return super()._judge(revision, until_s)
+
+        with closing(AfterAnElection(mongo_url)) as store:
+            database.changes.insert_one({"_id": 1, "last": 1, "token": "never replicated"})
+            (stored,) = store.insert([order("a1")])
+            assert stored.revision == 1
+            assert [change.order_id for change in store.changes(0)] == ["a1"]
+
+    def test_an_owner_that_was_overtaken_keeps_no_robot(self, mongo_url, database):
+        first = MongoStore(mongo_url)
+        database.state.update_one({"_id": "writer"}, {"$set": {"until": 0}})
+        with closing(MongoStore(mongo_url)) as second:
+            second.save_robot(ROBOT)
+            for late in (
+                lambda: first.save_robot(msgspec.structs.replace(ROBOT, standing="paused")),
+                lambda: first.remove_robot(ROBOT.name),
+            ):
+                first._broken = ""  # as if its lease had not told it yet
+                with pytest.raises(StoreError, match="another process has taken it over"):
+                    late()
+            assert second.saved_robots() == [ROBOT]
+        first.close()
+
+    def test_a_process_of_another_container_is_not_taken_for_dead(self, mongo_url):
+        apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        if shutil.which("unshare") is None or subprocess.run([*apart, "true"]).returncode:
+            pytest.skip("this user may not make a namespace of processes")
+        owner = subprocess.Popen(
+            [*apart, sys.executable, "-c", OWNER, mongo_url],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        with owner:
+            assert owner.stdout.readline() == "open\n"
+            with pytest.raises(StoreError, match=r"process 1 on .* owns it"):
+                MongoStore(mongo_url)
+            owner.kill()
 
 
 class TestReadable:

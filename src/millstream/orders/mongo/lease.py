@@ -53,6 +53,10 @@ class Lease:
         except PyMongoError:
             return  # it ends by itself
 
+    def is_held(self) -> bool:
+        """Ask the servers whether nobody has overtaken this owner."""
+        return self._state.find_one({"_id": _WRITER, "owner": self.owner}, {"_id": 1}) is not None
+
     def _take(self, shown: str) -> int:
         with suppress(DuplicateKeyError):  # somebody was quicker to make it
             self._state.update_one(
@@ -115,8 +119,10 @@ def _is_dead(held: dict[str, Any]) -> bool:
 
 
 def _boot_id() -> str:
+    """Where a process number means the same: in this boot, in this container."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
 

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 import msgspec
+from bson.errors import BSONError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
@@ -214,13 +215,11 @@ class MongoStore:
                 upsert=True,
             )
 
-        with self._writing:
-            self._read(write)
+        self._write_robots(write)
 
     def remove_robot(self, name: str) -> None:
         """Keep it no longer."""
-        with self._writing:
-            self._read(lambda: self._database["robots"].delete_one({"_id": name}))
+        self._write_robots(lambda: self._database["robots"].delete_one({"_id": name}))
 
     def saved_robots(self) -> list[SavedRobot]:
         """Every set-up, in the order in which their names were first saved."""
@@ -279,11 +278,16 @@ class MongoStore:
                 return True
             except DuplicateKeyError as error:
                 there = self._judge(document["_id"], until_s)
-                if there is None and "ids" in (error.details or {}).get("keyPattern", {}):
-                    raise _duplicate((error.details or {})["keyValue"]["ids"]) from None
-                if there is None:
+                if there is not None:
+                    return there == str(document["token"])
+                details = error.details or {}
+                if "ids" in details["keyPattern"]:
+                    raise _duplicate(details["keyValue"]["ids"]) from None
+                if "_id" not in details["keyPattern"] or time.monotonic() > until_s:
                     self._fail(error, in_doubt)
-                return there == str(document["token"])
+                # An election took back what was there: insert it again.
+            except BSONError as error:  # it has left this process never
+                self._fail(error, in_doubt)
             except PyMongoError as error:
                 if not is_passing(error) or self._closing or time.monotonic() > until_s:
                     self._fail(error, in_doubt or is_passing(error))
@@ -309,12 +313,19 @@ class MongoStore:
             raise
         return None if found is None else str(found["token"])
 
-    def _fail(self, error: PyMongoError, in_doubt: bool) -> None:
+    def _fail(self, error: PyMongoError | BSONError, in_doubt: bool) -> None:
         """Raise what happened; while nobody knows what is stored, refuse until a restart."""
         if in_doubt:
             self._break("the outcome of an earlier write is not known; start again to read it")
         with explained(self._address.shown):
             raise error
+
+    def _write_robots(self, write: Callable[[], object]) -> None:
+        # No revision is in the way of an owner that was overtaken: it has to ask.
+        with self._writing:
+            if not self._read(self._lease.is_held):
+                self._was_taken()
+            self._read(write)
 
     def _catch_up(self) -> None:
         """Take in what another owner has stored; end if that one is the later."""
