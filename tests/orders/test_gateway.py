@@ -89,6 +89,15 @@ def test_an_intent_that_ended_before_it_was_sent_is_never_sent(store, venue, gat
     assert store.get("a1").reason == "canceled before it was sent"
 
 
+def test_an_intent_whose_cancel_was_wished_before_a_crash_is_not_sent_after_it(store, venue):
+    store.insert([order("a1")])
+    store.apply([report("a1", H.CANCEL_WISHED)], 2)
+    gateway = Gateway(store, venue)
+    gateway.start(5)
+    gateway.step(6)
+    assert (venue.asked, store.get("a1").status) == ([], S.CANCELED)
+
+
 def test_two_gateways_do_not_both_send(store):
     first, second = Notebook(store), Notebook(store)
     gateways = [Gateway(store, first), Gateway(store, second)]

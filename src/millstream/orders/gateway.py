@@ -83,7 +83,9 @@ class Gateway:
             _log.info("%d orders of an earlier session are open: asking the venue", len(left))
             self._report(self._venue.recover(left), now_ns)
             self._ask_to_cancel([order.order_id for order in left if order.cancel_wished], now_ns)
-        self._send([order for order in opened if order.status is OrderStatus.INTENT], now_ns)
+        unsent = [order for order in opened if order.status is OrderStatus.INTENT]
+        self._cancel_wished([order.order_id for order in unsent if order.cancel_wished], now_ns)
+        self._send([order for order in unsent if not order.cancel_wished], now_ns)
 
     def step(self, now_ns: int) -> None:
         """Send the new intents, and store what the venue has answered until now."""

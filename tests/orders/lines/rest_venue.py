@@ -30,7 +30,7 @@ class RestVenue:
         self.venue = Venue(RULES, [PAIR], start)
         self.front = BinanceFront(self.venue, {BTC: History()}, [KEY], self.plan)
         self.requests = []
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # held: the exchange answers nothing
         self.fill_book()
 
     def fill_book(self):

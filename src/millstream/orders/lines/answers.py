@@ -27,6 +27,7 @@ __all__ = [
     "Placed",
     "Rejected",
     "SeenFill",
+    "Unsent",
     "unlisted",
 ]
 
@@ -44,6 +45,12 @@ class Rejected(msgspec.Struct, frozen=True):
 
     order_id: str
     reason: str
+
+
+class Unsent(msgspec.Struct, frozen=True):
+    """The order was canceled while it waited for its turn: it never left."""
+
+    order_id: str
 
 
 class InDoubt(msgspec.Struct, frozen=True):
@@ -112,7 +119,16 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 Answer: TypeAlias = (
-    Placed | Rejected | InDoubt | Moved | Canceled | NotCanceled | Amended | NotAmended | Evidence
+    Placed
+    | Rejected
+    | Unsent
+    | InDoubt
+    | Moved
+    | Canceled
+    | NotCanceled
+    | Amended
+    | NotAmended
+    | Evidence
 )
 
 
@@ -124,7 +140,7 @@ class Line(Protocol):
         ...
 
     def cancel(self, order: MyOrder) -> None:
-        """Ask to cancel one, behind its placing if that is under way."""
+        """Ask to cancel one, behind its placing if that is under way; Unsent if it can be."""
         ...
 
     def amend(self, order: MyOrder, price: Decimal | None, volume: Decimal | None) -> None:

@@ -37,6 +37,7 @@ from millstream.orders.lines.answers import (
     NotCanceled,
     Placed,
     Rejected,
+    Unsent,
 )
 from millstream.orders.lines.venues import FACTS
 from millstream.orders.live.doubts import Doubts
@@ -174,6 +175,10 @@ class LiveVenue:
             case Rejected(order_id, reason):
                 self._placing.discard(order_id)
                 return [OrderReport(order_id, Happened.REJECTED, reason=reason)]
+            case Unsent(order_id):
+                self._placing.discard(order_id)
+                why = "canceled before it was sent"
+                return [OrderReport(order_id, Happened.CANCELED, reason=why)]
             case InDoubt(order_id, reason):
                 self._placing.discard(order_id)
                 self._doubts.begin(order_id, now_ns)

@@ -16,6 +16,7 @@ from millstream.orders import Gateway, Happened, MemoryStore, OrderReport
 from millstream.orders.lines.binance.line import BinanceLine
 from millstream.orders.lines.ccxt.line import CcxtLine
 from millstream.orders.lines.keys import Keys
+from millstream.orders.lines.venues import FACTS
 from millstream.orders.live import LiveSettings, LiveVenue
 
 S = OrderStatus
@@ -167,6 +168,24 @@ def test_a_cancel_whose_answer_was_lost_ends_the_order_all_the_same(trader, serv
     served.fault(lost=1.0)
     trader.cancel()
     trader.until_status(S.CANCELED)
+
+
+@pytest.mark.parametrize("client", ["ccxt", "own"])
+def test_orders_that_wait_for_their_turn_do_not_leave_after_a_halt(served, client, monkeypatch):
+    """Ours sends one after the other; ccxt where numbers must arrive in their order."""
+    facts = msgspec.structs.replace(FACTS[VENUE], growing_nonce=True)
+    monkeypatch.setitem(FACTS, VENUE, facts)
+    trader = Trader(served, f"queue{client}", client)
+    asked, names = len(served.requests), ("a", "b", "c")
+    with served.lock:
+        trader.place(*map(trader.wish, names))
+        time.sleep(0.2)
+        trader.gateway.halt("runaway", time.time_ns())
+        time.sleep(0.2)
+    trader.until(lambda: all(trader.get(name).status is S.CANCELED for name in names))
+    assert served.requests[asked:].count(("POST", "/api/v3/order")) == 1
+    assert {trader.get(name).reason for name in names[1:]} == {"canceled before it was sent"}
+    trader.line.close()
 
 
 def test_what_an_earlier_session_left_is_found_and_foreign_orders_stay(trader, served):

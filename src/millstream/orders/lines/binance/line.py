@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from typing import Final
 
@@ -23,6 +23,7 @@ from millstream.orders.lines.answers import (
     NotCanceled,
     Placed,
     Rejected,
+    Unsent,
     unlisted,
 )
 from millstream.orders.lines.base import AnsweringLine, may_rest
@@ -70,6 +71,7 @@ class BinanceLine(AnsweringLine):
         place = {"url": url, "sandbox": sandbox, "timeout_s": timeout_s}
         self._trading = BinanceRest(keys.key, keys.secret, **place)  # type: ignore[arg-type]
         self._asking = BinanceRest(keys.key, keys.secret, **place)  # type: ignore[arg-type]
+        self._unanswered: dict[str, Future[None]] = {}  # orders, by id
         self._trader = ThreadPoolExecutor(1, "orders-binance")
         self._asker = ThreadPoolExecutor(1, "evidence-binance")
 
@@ -111,11 +113,17 @@ class BinanceLine(AnsweringLine):
 
     def place(self, order: MyOrder) -> None:
         """Send an order, once."""
-        self._trader.submit(self._place, order)
+        placing = self._trader.submit(self._place, order)
+        self._unanswered[order.order_id] = placing
+        placing.add_done_callback(lambda _: self._unanswered.pop(order.order_id, None))
 
     def cancel(self, order: MyOrder) -> None:
-        """Ask to cancel one, behind its placing if that is under way."""
-        self._trader.submit(self._cancel, order)
+        """Ask to cancel one, behind its placing if that is under way; one that waits never goes."""
+        placing = self._unanswered.get(order.order_id)
+        if placing is not None and placing.cancel():
+            self._say(Unsent(order.order_id))
+        else:
+            self._trader.submit(self._cancel, order)
 
     def amend(self, order: MyOrder, price: Decimal | None, volume: Decimal | None) -> None:
         """Refused: this venue gives an order a new id then."""

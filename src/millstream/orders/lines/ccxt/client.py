@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 import ccxt.async_support as library
@@ -13,7 +14,10 @@ from millstream.orders.lines.ccxt.kraken_future import latest_orders
 from millstream.orders.lines.keys import Keys
 from millstream.orders.lines.venues import VenueFacts
 
-__all__ = ["make_client"]
+__all__ = ["before_sending", "make_client"]
+
+# Called when a request has had its turn, and is about to leave; what it raises keeps it here.
+before_sending: ContextVar[Callable[[], object]] = ContextVar("before_sending", default=bool)
 
 _MOST_PAGES: Final = 40
 _OPTIONS: Final = {
@@ -37,7 +41,11 @@ def make_client(
             raise library.ExchangeNotAvailable(f"the venue answered {code} {reason}")
         return kind.handle_errors(self, code, reason, *rest)
 
-    changed: dict[str, Any] = {"handle_errors": handle_errors}
+    async def fetch(self: Any, *given: Any, **named: Any) -> Any:
+        before_sending.get()()
+        return await kind.fetch(self, *given, **named)
+
+    changed: dict[str, Any] = {"handle_errors": handle_errors, "fetch": fetch}
     if facts.growing_nonce:
         changed |= _in_their_order(kind)
     if facts.tells_events:

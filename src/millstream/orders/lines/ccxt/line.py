@@ -29,10 +29,11 @@ from millstream.orders.lines.answers import (
     Placed,
     Rejected,
     SeenFill,
+    Unsent,
     unlisted,
 )
 from millstream.orders.lines.base import LoopLine, may_rest
-from millstream.orders.lines.ccxt.client import make_client
+from millstream.orders.lines.ccxt.client import before_sending, make_client
 from millstream.orders.lines.ccxt.failures import definite, is_login, sentence
 from millstream.orders.lines.ccxt.inquiry import Inquiry
 from millstream.orders.lines.ccxt.words import arguments, instrument_of
@@ -44,6 +45,10 @@ __all__ = ["CcxtLine"]
 
 _log = logging.getLogger(__name__)
 _OPENING_S: Final = 60.0
+
+
+class _Recalled(Exception):
+    """The order was canceled while it waited for its turn."""
 
 
 class CcxtLine(LoopLine):
@@ -74,6 +79,8 @@ class CcxtLine(LoopLine):
         self._facts: VenueFacts = FACTS[exchange]
         self._instruments: dict[str, Instrument] = {}  # by the library's symbol
         self._venue_ids: dict[str, str] = {}  # of what was placed, by our id
+        self._waiting: set[str] = set()  # orders that have not left yet
+        self._recalled: set[str] = set()  # those of them that may not leave any more
         self._client = make_client(self._facts, keys, url, sandbox, timeout_s, paced)
 
     def open(self) -> None:
@@ -148,8 +155,13 @@ class CcxtLine(LoopLine):
         fitted = self._fit(order, instrument, refusal)
         if fitted is None or instrument is None:
             return
+        self._waiting.add(order_id)
+        before_sending.set(lambda: self._leave(order_id))
         try:
             made = await self._client.create_order(*arguments(fitted, facts, instrument))
+        except _Recalled:
+            self._say(Unsent(order_id))
+            return
         except asyncio.CancelledError:
             self._say(InDoubt(order_id, "the session ended before the venue answered"))
             raise
@@ -157,6 +169,9 @@ class CcxtLine(LoopLine):
             kind = Rejected if definite(error) else InDoubt
             self._say(kind(order_id, sentence(error)))
             return
+        finally:
+            self._waiting.discard(order_id)
+            self._recalled.discard(order_id)
         venue_id = str(made.get("id") or "")
         self._venue_ids[order_id] = venue_id
         self._say(
@@ -165,8 +180,19 @@ class CcxtLine(LoopLine):
             else InDoubt(order_id, "the venue's answer names no order")
         )
 
+    def _leave(self, order_id: str) -> None:
+        """An order's turn has come. Raises _Recalled when it was canceled meanwhile."""
+        self._waiting.discard(order_id)
+        if order_id in self._recalled:
+            raise _Recalled
+
     async def _cancel(self, order: MyOrder) -> None:
+        waits = order.order_id in self._waiting
+        if waits:
+            self._recalled.add(order.order_id)
         await self._placed(order.order_id)
+        if waits:
+            return
         by_ours = {self._facts.client_id_parameter: order.order_id}
         venue_id = order.venue_id or self._venue_ids.get(order.order_id, "")
         parameters = {} if venue_id else by_ours
