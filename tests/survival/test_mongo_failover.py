@@ -11,6 +11,7 @@ import os
 import random
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from tests import mongod
@@ -145,6 +146,32 @@ def test_a_primary_that_dies_or_freezes_loses_and_doubles_nothing(replica_set):
     tally = fail_over(replica_set, range(3))
     assert tally.acked > 45
     assert tally.bad == (0, 0, 0), tally
+
+
+def test_a_store_that_waited_in_vain_says_so_and_a_restart_knows_what_is_stored(replica_set):
+    url = replica_set.url(f"vain{next(_NUMBERS)}")
+    store = MongoStore(url, patience_s=1)
+    store.insert([order("a0")])
+    primary = replica_set.primary()
+    others = [member for member in replica_set.members if member is not primary]
+    for member in others:
+        member.freeze()
+    try:
+        with pytest.raises(StoreError, match=r"is not known.*start again"):
+            store.insert([order("a1")])
+    finally:
+        for member in others:
+            member.thaw()
+    replica_set.wait_until_whole()
+    for call in (lambda: store.insert([order("a2")]), store.orders, lambda: store.get("a0")):
+        with pytest.raises(StoreError, match="earlier write is not known; start again"):
+            call()
+    store.close()
+    with closing(MongoStore(url)) as again:
+        again.insert([order("a3")])
+        revisions = [change.revision for change in again.changes(0)]
+        assert revisions == [*range(1, len(revisions) + 1)]
+        assert {"a0", "a3"} <= {one.order_id for one in again.orders()} <= {"a0", "a1", "a3"}
 
 
 @pytest.mark.soak

@@ -317,8 +317,12 @@ class MongoStore:
         """Raise what happened; while nobody knows what is stored, refuse until a restart."""
         if in_doubt:
             self._break("the outcome of an earlier write is not known; start again to read it")
-        with explained(self._address.shown):
-            raise error
+        try:
+            with explained(self._address.shown):
+                raise error
+        except StoreError as told:
+            why = "; whether this write is stored is not known: start again to read it"
+            raise StoreError(f"{told}{why if in_doubt else ''}") from None
 
     def _write_robots(self, write: Callable[[], object]) -> None:
         # No revision is in the way of an owner that was overtaken: it has to ask.
