@@ -108,6 +108,12 @@ class TestControl:
             other = {"_id": {"of": "ann"}}
             assert until(lambda: "answers" in database.control.find_one(other))
 
+    def test_a_number_and_the_same_as_text_are_two_commands(self, mongo_url, database):
+        with closing(CommandBox(mongo_url)) as box:
+            database.control.insert_many([{**PAUSE, "_id": 1}, {**PAUSE, "_id": "1"}])
+            commands = [commands_of(box), commands_of(box)]
+            assert len({command.request for command in commands}) == 2
+
     def test_commands_are_taken_after_the_collection_was_dropped(self, mongo_url, database):
         with closing(CommandBox(mongo_url)) as box:
             database.control.insert_one(dict(PAUSE))

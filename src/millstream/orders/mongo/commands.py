@@ -326,4 +326,4 @@ class CommandBox:
 
 
 def _request(key: object) -> str:
-    return f"{_REQUEST}{key}"
+    return f"{_REQUEST}{key if isinstance(key, ObjectId) else repr(key)}"  # 1 is not "1"
