@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from millstream.analysis.folders import journals_in
 from millstream.analysis.tables import TABLES
 from millstream.analysis.targets import open_keeper
 
-PAGE = (Path(__file__).parents[2] / "docs" / "analysis.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "analysis.md").read_text()
 QUESTIONS = dict(re.findall(r"### ([^\n]+\?)\n.*?```sql\n(.*?)```", PAGE, re.DOTALL))
 STEP, SLIPPAGE, TRADED, IN_MARKET, REFUSED, GAPS, HELD, PARAMETERS = QUESTIONS
 
@@ -154,3 +157,23 @@ def test_what_a_parameter_change_did(ask):
     fills = sum(row["fills"] for row in ask(TRADED) if row["robot"] == "ann")
     assert big["fills"] + small["fills"] + later["fills"] == fills
     assert later["fills"] > 0
+
+
+def test_an_example_asks_all_of_them(sessions, tmp_path):
+    keeper = open_keeper(str(tmp_path / "all.sqlite"))
+    analyze_journals(journals_in([sessions]), keeper, 1)
+    keeper.close()
+    example = [sys.executable, str(ROOT / "examples" / "eight_questions.py")]
+    done = subprocess.run(
+        [*example, str(tmp_path / "all.sqlite")],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert [line.strip() for line in done.stdout.splitlines() if line.strip() in QUESTIONS] == list(
+        QUESTIONS
+    )
+    for wrong in (tmp_path / "no.sqlite", sessions / "one" / "orders.sqlite"):
+        said = subprocess.run(
+            [*example, str(wrong)], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert said.returncode == 1
+        assert len(said.stderr.splitlines()) == 1, said.stderr

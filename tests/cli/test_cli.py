@@ -114,6 +114,9 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(arguments, sentence, tmp_pa
     ("change", "sentence"),
     [
         (("robots", 0, "robot", "no.such:Robot"), 'cannot import robot "no.such:Robot"'),
+        (("robots", 0, "robot", "quoter"), '"quoter" is not a robot class; write "package'),
+        (("robots", 0, "parameters", {"volume": "-1", "tick": "1", "most_position": "1"}),
+         "volume takes a number above 0"),
         (("robots", 0, "markets", ["binance@eth/usdt"]), 'no stream carries "binance@eth/usdt"'),
         (("robots", 0, "markets", ["btc/usdt"]), "write exchange@pair"),
         (("robots", 0, "parameters", {"volum": 1}), 'no key "volum". Did you mean "volume"?'),

@@ -162,7 +162,10 @@ class Lives:
             place = (change.robot, change.exchange, change.symbol)
             position = positions.get(place, Decimal(0))
             if isinstance(change, MyTrade):
-                position = positions[place] = position + change.side.sign * change.volume
+                position += change.side.sign * change.volume
+                if change.fee_currency == change.symbol.base:  # paid out of what was bought
+                    position -= change.fee
+                positions[place] = position
             yield change, heard, mid_price, position
 
 

@@ -209,7 +209,7 @@ _FILLS: Final = Table(
         fee_currency text of the fee
         liquidity text maker or taker
         mid_price real half way between best bid and ask when its robot heard of it
-        position real of this robot on this market after it, in base currency
+        position real of this robot on this market after it and its fee, in base currency
         synthetic truth derived from an order's change: the venue sends no fills
         body json every field; decimals exact, as text"""),
 )  # fmt: skip

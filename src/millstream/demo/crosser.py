@@ -50,6 +50,10 @@ class CrosserParameters(msgspec.Struct, frozen=True):
     tema_length: int = 9
     most_candles: int = 60  # after which a position is closed, whatever the indicators say
 
+    def __post_init__(self) -> None:
+        if not self.volume > 0:
+            raise ValueError("volume takes a number above 0")
+
 
 class Crosser(Robot):
     """Long or flat on its first market, with market orders."""

@@ -64,6 +64,11 @@ class QuoterParameters(msgspec.Struct, frozen=True):
     requote_bps: float = 2.0  # how far its price may be off before it moves the order
     skew_bps: float = 5.0  # how far a full position pushes both quotes back towards a flat one
 
+    def __post_init__(self) -> None:
+        for name in ("volume", "tick", "most_position"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} takes a number above 0")
+
 
 class Quoter(Robot):
     """Quotes both sides of its first market, as far as its position allows."""

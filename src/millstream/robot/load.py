@@ -24,6 +24,8 @@ def load_robot(class_path: str) -> type[Robot]:
     Raises ConfigError saying what is wrong with the path or with the code behind it.
     """
     place, _, class_name = class_path.rpartition(":")
+    if not place or not class_name:
+        raise _no_robot(class_path)
     try:
         module = _module_of_file(place) if place.endswith(".py") else importlib.import_module(place)
         found = getattr(module, class_name, None)
@@ -32,11 +34,15 @@ def load_robot(class_path: str) -> type[Robot]:
             f'cannot import robot "{class_path}": {type(error).__name__}: {error}'
         ) from error
     if not (isinstance(found, type) and issubclass(found, Robot)):
-        raise ConfigError(
-            f'"{class_path}" is not a robot class; write "package.module:Class" or '
-            '"folder/file.py:Class" for a class that inherits millstream.Robot'
-        )
+        raise _no_robot(class_path)
     return found
+
+
+def _no_robot(class_path: str) -> ConfigError:
+    return ConfigError(
+        f'"{class_path}" is not a robot class; write "package.module:Class" or '
+        '"folder/file.py:Class" for a class that inherits millstream.Robot'
+    )
 
 
 def code_hash(robot: type[Robot], parameters: msgspec.Struct | None = None) -> str:
