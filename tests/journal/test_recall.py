@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -81,6 +85,23 @@ class Hoarder(Forgetful):
     def on_ticker(self, ticker):
         self.count = getattr(self, "count", 0) + 1
         self.log.info(f"{self.count}")
+
+
+class Loose(msgspec.Struct):
+    last: Any = None
+    texts: set[str] = set()
+
+
+class Careless(Forgetful):
+    """The type of its state does not say what is in it."""
+
+    State = Loose
+
+    def on_ticker(self, ticker):
+        self.state.texts.add(f"price {ticker.bid_price}")
+        if isinstance(self.state.last, Decimal):
+            self.log.info(f"{self.state.last}")
+        self.state.last = Decimal(repr(ticker.ask_price))
 
 
 def manifest(robot=Forgetful, names=("one", "two")):
@@ -228,6 +249,37 @@ def test_a_session_that_ended_at_a_checkpoint_goes_on(tmp_path):
     assert resumed.replayed == 0
     assert resumed.robots.seats[0].robot.state == group.seats[0].robot.state
     resumed.journal.close("")
+
+
+def test_a_robot_whose_state_would_come_back_as_another_sees_all_events_again(tmp_path):
+    told = manifest(Careless)
+    writer = JournalWriter(tmp_path / "j", told)
+    group = seat_robots(told)
+    for number in range(1, 100):
+        turn(group, writer, number)
+    writer.close("")
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.replayed == writer.next_sequence - 1
+    (one, _), (steady, _) = resumed.robots.seats, group.seats
+    assert type(one.robot.state.last) is Decimal
+    assert one.robot.state == steady.robot.state
+    resumed.journal.close("")
+
+
+def test_a_set_in_a_state_replays_in_a_process_whose_sets_have_another_order(tmp_path):
+    told = manifest(Careless)
+    writer = JournalWriter(tmp_path / "j", told)
+    group = seat_robots(told)
+    for number in range(1, 100):
+        turn(group, writer, number)
+    writer.close("")
+    line = [sys.executable, "-m", "millstream", "replay", str(tmp_path / "j")]
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        done = subprocess.run(
+            line, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("count", [0, 3])

@@ -36,6 +36,7 @@ from millstream.model import (
     Whitelist,
 )
 from millstream.model.codec import encode, encode_canonical
+from millstream.robot.exact import is_exact
 from millstream.robot.raised import raised
 from millstream.robot.robot import Answer, Robot
 
@@ -82,6 +83,7 @@ class Seat:
         self.resumes_as = ""  # its standing before the session ended; "": it goes on
         self.error = ""  # of a failed robot
         self._undrawn = robot.random.getstate()
+        self._is_exact = is_exact(type(robot.state))
 
     def start(self, _: None) -> Answer:
         """The robot's own start, in the shape of its other callbacks."""
@@ -122,7 +124,8 @@ class Seat:
         """All it takes to go on from here. revision: of the order store, as far as it was told."""
         robot = self.robot
         proof = self.proof()
-        ordered = encode(robot.state) if proof.state else b""
+        # The order of a set is another in each process, and this state is not restored anyway.
+        ordered = encode(robot.state) if self._is_exact and proof.state else b""
         drawn = robot.random.getstate()
         return Checkpoint(
             proof.state_hash,
@@ -145,6 +148,10 @@ class Seat:
         if not made.standing or made.hidden:
             kept = ", ".join(made.hidden) or "more than a journal of its time holds"
             raise RobotError(f"robot {robot.name} keeps {kept} outside its state")
+        if not self._is_exact:
+            raise RobotError(
+                f"the state of robot {robot.name} holds a set, or what may be any type"
+            )
         try:
             state = msgspec.msgpack.decode(made.ordered_state or made.state, type=type(robot.state))
             whole = encode_canonical(state) == made.state
