@@ -15,6 +15,7 @@ from millstream.errors import ConfigError, StoreError
 from millstream.orders.mongo.address import parse_address
 from millstream.orders.mongo.commands import CommandBox
 from millstream.orders.mongo.follow import MongoFollower
+from millstream.orders.mongo.mailbox import OrderMailbox
 from millstream.orders.mongo.store import MongoStore
 
 
@@ -111,3 +112,17 @@ def test_a_user_who_may_only_read_and_write_there_owns_a_store_over_tls(guarded,
             MongoStore(wrong)
         assert "s3cret" not in str(told.value)
         assert not isinstance(told.value.__cause__, OperationFailure)
+
+
+def test_a_user_who_may_not_watch_orders_is_warned_of_once(guarded, caplog):
+    with guarded.client() as client:
+        may = {"resource": {"db": "fleet", "collection": ""}, "actions": ["find", "update"]}
+        client.fleet.command("createRole", "reader", privileges=[may], roles=[])
+        client.fleet.command("createUser", "bob", pwd="s3cret", roles=["reader"])
+    url = f"mongodb://bob:s3cret@{guarded.members[0].address}/fleet?replicaSet=rs0"
+    with closing(OrderMailbox(url)) as mailbox:
+        caplog.clear()
+        assert [mailbox.receive(), mailbox.receive()] == [[], []]
+    (warned,) = [one for one in caplog.records if one.levelname == "WARNING"]
+    assert "mailbox" in warned.getMessage()
+    assert "not authorized" in warned.getMessage()

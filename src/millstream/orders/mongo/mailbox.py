@@ -33,7 +33,7 @@ from millstream.model.codec import encode_outputs
 from millstream.orders.mongo.address import parse_address
 from millstream.orders.mongo.asked import shortened
 from millstream.orders.mongo.documents import Document
-from millstream.orders.mongo.server import connect, explained, foreign, is_passing
+from millstream.orders.mongo.server import connect, foreign, is_passing
 
 __all__ = ["WANTED", "OrderMailbox", "wish_in"]
 
@@ -66,6 +66,7 @@ class OrderMailbox:
         self._address = parse_address(url)
         self._oldest_s = oldest_s
         self._given: set[tuple[str, str]] = set()  # the wishes of this session
+        self._refused: int | None = None  # the servers' number for it, when it was warned of
         self._stream: CollectionChangeStream[dict[str, Any]] | None = None
         self._client, database = connect(self._address, majority_reads=True)
         self._orders = foreign(database, "orders")
@@ -73,22 +74,24 @@ class OrderMailbox:
     def receive(self) -> list[Output]:
         """The wishes that have come, after a quarter of a second at most without any.
 
-        Raises StoreError when the servers refuse; an election only delays what comes.
+        An election only delays what comes; what the servers refuse is asked again, with a warning.
         """
-        with explained(self._address.shown):
-            try:
-                if self._stream is None:
-                    self._stream = self._orders.watch(_NEW, max_await_time_ms=_AWAIT_MS)
-                    return self._left()
-                told = self._stream.try_next()
-                if not self._stream.alive:  # the collection was dropped
-                    self._let_go()
-                return [] if told is None else self._taken([told["fullDocument"]], late=False)
-            except PyMongoError as error:
-                _log.info("%s: the mailbox is interrupted: %s", self._address.shown, error)
+        try:
+            if self._stream is None:
+                self._stream = self._orders.watch(_NEW, max_await_time_ms=_AWAIT_MS)
+                return self._left()
+            told = self._stream.try_next()
+            if not self._stream.alive:  # the collection was dropped
                 self._let_go()
-                time.sleep(_AWAIT_MS / 1000)
-                return []
+            return [] if told is None else self._taken([told["fullDocument"]], late=False)
+        except PyMongoError as error:
+            code = None if is_passing(error) else getattr(error, "code", 0)
+            level = logging.INFO if code in (None, self._refused) else logging.WARNING
+            _log.log(level, "%s: the mailbox is interrupted: %s", self._address.shown, error)
+            self._refused = code
+            self._let_go()
+            time.sleep(_AWAIT_MS / 1000)
+            return []
 
     def run(self, send: Callable[[bytes], object], stop: Callable[[], bool]) -> None:
         """Give every wish to `send`, encoded as a batch, until `stop()` is true."""
