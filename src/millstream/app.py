@@ -125,7 +125,8 @@ class Session:
         self._to_control = self.bus.sender(control.endpoint)
 
         self.publisher = EventPublisher(
-            [self.bus.sender(robo.endpoint), self.bus.sender(market.endpoint)],
+            # the limits know a price before a robot can wish by it
+            [self.bus.sender(market.endpoint), self.bus.sender(robo.endpoint)],
             time_ns,
             self._pause_reading if paced else None,
             self._resume_reading if paced else None,
