@@ -102,3 +102,13 @@ def test_a_connection_after_another_forgets_what_was_asked_before():
         await until(lambda: new.sent)
 
     asyncio.run(main())
+
+
+def test_replacements_that_fail_for_months_leave_nothing_behind():
+    one, _ = made()
+    one.connected(Line())
+    for _ in range(50):
+        failed = Line()
+        one.connected(failed)
+        failed.is_over = True
+    assert len(one._talks) <= 2

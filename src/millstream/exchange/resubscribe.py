@@ -41,6 +41,8 @@ class Resubscriber:
         """A new connection: instead of the last one, or beside it until that has ended."""
         if self._talk() is None:  # what was asked for on the old one is of no use
             self.cancel()
+        # Whoever was to replace it and failed is forgotten: a venue may refuse them for months.
+        self._talks = [one for one in self._talks if not one.is_over]
         self._talks.append(talk)
 
     def cancel(self) -> None:

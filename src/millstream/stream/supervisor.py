@@ -120,7 +120,7 @@ class Supervisor:
                     f"{name}: gave up after {backoff.failures} failures in a "
                     f"row ({reason}); raise reconnect_times to try longer."
                 )
-            _log.warning("%s: %s; again in %.1f s", name, reason, wait_s)
+            _log.warning("%s: %s; again in %.1f s", name, reason.rstrip("."), wait_s)
             await self._unless_stopped(asyncio.sleep(wait_s))
         self.state = "stopped"
 
@@ -137,7 +137,7 @@ class Supervisor:
     async def _connect(self, plan: Plan, receiver: Receiver) -> tuple[float, str]:
         """Connect, stay until the end; how long it lived in s, and why it ended."""
         receiver.restart()
-        link = self._link = self._new_link(plan)
+        self._link = self._new_link(plan)  # kept here alone: another one may take its place
         opened, helpers = False, set[asyncio.Task[None]]()
         code, reason = websocket.ABNORMAL, "subscribing failed"
         began_ns = time.monotonic_ns()
@@ -145,7 +145,7 @@ class Supervisor:
             receive = self._edge(receiver.frame)
             watcher = asyncio.create_task(self._watch(plan, receiver))
             helpers.add(watcher)
-            await link.open(receive, self._stream.reading_paused)
+            await self._link.open(receive, self._stream.reading_paused)
             self.state, opened = "connected", True
             self._health(Connected, None, self.attempts)
             await _call(plan.on_connected)

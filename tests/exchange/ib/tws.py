@@ -84,6 +84,8 @@ class Tws:
     def __init__(self, on_message: Callable[[Client, list[str]], None] | None) -> None:
         self.on_message = on_message or (lambda client, fields: None)
         self.clients: list[Client] = []
+        self.forgets = False  # who was here: for long runs
+        self.opened = 0
         self.taken: set[int] = set()
         self.tells_time = True
         self.url = ""
@@ -100,6 +102,7 @@ async def tws(
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(made, reader, writer)
         made.clients.append(client)
+        made.opened += 1
         tasks.add(asyncio.current_task())
         try:
             await client.run()
@@ -107,6 +110,9 @@ async def tws(
             pass
         finally:
             writer.close()
+            tasks.discard(asyncio.current_task())
+            if made.forgets:
+                made.clients.remove(client)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     made.url = f"tws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
