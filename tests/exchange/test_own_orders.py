@@ -140,6 +140,14 @@ def test_the_memory_of_ended_orders_is_bounded(monkeypatch):
     assert len(orders._orders) == 3
 
 
+def test_the_memory_of_ended_orders_that_nobody_described_is_bounded(monkeypatch):
+    monkeypatch.setattr(own_orders, "MAX_ENDED", 3)
+    orders = made()
+    for number in range(10):
+        assert orders.order(1, str(number), status=OrderStatus.CANCELED) is None
+    assert len(orders._orders) == 3
+
+
 def other(venue_id, **changes):
     return made().order(1, venue_id, **WHOLE | changes)
 

@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 MAX_SAMPLES = 10
+MAX_REASONS = 1_000  # different ones: some repeat what a venue says
+OTHER_REASONS = "other reasons"
 SAMPLE_BYTES = 200
 ACKNOWLEDGEMENT = "an acknowledgement"  # why such a frame is ignored
 
@@ -139,12 +141,12 @@ class FrameCounts:
     def ignore(self, reason: str, frames: int = 1) -> None:
         """Count frames that were understood and are of no use."""
         self.ignored += frames
-        self.reasons[reason] = self.reasons.get(reason, 0) + frames
+        self._because(reason, frames)
 
     def pass_over(self, reason: str) -> None:
         """Count a REST snapshot that could not be used."""
         self.unused_snapshots += 1
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        self._because(reason)
 
     def refuse(self, reason: str, detail: str, raw: bytes) -> None:
         """Count a refusal, or a frame that belongs to another venue."""
@@ -157,9 +159,15 @@ class FrameCounts:
         self._note(reason, detail, raw)
 
     def _note(self, reason: str, detail: str, raw: bytes) -> None:
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        self._because(reason)
         if len(self.samples) < MAX_SAMPLES:
             self.samples.append(Sample(reason, detail, bytes(raw[:SAMPLE_BYTES])))
+
+    def _because(self, reason: str, frames: int = 1) -> None:
+        reasons = self.reasons
+        if reason not in reasons and len(reasons) >= MAX_REASONS:
+            reason = OTHER_REASONS
+        reasons[reason] = reasons.get(reason, 0) + frames
 
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

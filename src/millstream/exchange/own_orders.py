@@ -208,6 +208,8 @@ class OwnOrders:
 
     def _tell(self, received_ns: int, venue_id: str, known: _Known) -> MyOrder | None:
         if known.symbol is None or known.side is None or known.volume is None:
+            if known.ended:  # and the rest may never be told
+                self._end(venue_id)
             return None
         told = known.told
         order = MyOrder(

@@ -12,8 +12,8 @@ from tests.exchange.ib import frames
 from tests.exchange.ib.tws import frame
 
 from millstream.errors import ConfigError
-from millstream.exchange import Decoder
-from millstream.exchange.ib import wire
+from millstream.exchange import Decoder, own_orders
+from millstream.exchange.ib import orders, wire
 from millstream.exchange.ib.decode import IBDecoder
 from millstream.model import (
     Book,
@@ -395,6 +395,20 @@ def test_a_batch_holds_every_order_that_is_still_open():
     (empty,) = fed(made, frames.ORDERS_END)
     assert empty.orders == ()
     assert made.topics()[0].acknowledged
+
+
+@pytest.mark.parametrize("channel", [Channel.MY_ORDER, Channel.MY_TRADE, Channel.MY_ORDER_BATCH])
+def test_the_memory_of_orders_that_no_list_has_any_more_is_bounded(channel, monkeypatch):
+    monkeypatch.setattr(own_orders, "MAX_ENDED", 3)
+    monkeypatch.setattr(orders, "_REMEMBERED", 5)
+    made = decoder(channel)
+    for number in range(1, 20):  # each is open, and ended while nobody listened
+        fed(made, frames.status(number, 100 + number, "Submitted", "0", "20000"))
+        fed(made, frames.open_order(number, 100 + number), frames.ORDERS_END)
+        fed(made, frames.status(50 + number, 150 + number, "Submitted", "0", "20000"))
+    ((account, _),) = made._accounts
+    assert len(account._orders._orders) <= 3 + 2
+    assert len(account._venue_ids) <= 5
 
 
 def test_a_fill_waits_for_its_fee_and_is_told_once():

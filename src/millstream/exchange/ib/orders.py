@@ -119,6 +119,7 @@ class OwnAccount:
         if venue_id == "":
             self._counts.ignore("an order without a permanent id")
             return []
+        _forget(self._venue_ids)
         self._venue_ids[fields[1]] = venue_id
         if fields[2] in _WORKING:
             status = OrderStatus.PARTIAL if filled and remaining else OrderStatus.WORKING
@@ -151,12 +152,13 @@ class OwnAccount:
         """Every open order has been told."""
         known = [self._orders.known(venue_id) for venue_id in self._open]
         self._open.clear()
+        still = [order for order in known if order is not None and order.status in _OPEN]
+        batch = self._orders.batch(now_ns, still)  # what it has no more is among the ended ones
         if self._channel is not Channel.MY_ORDER_BATCH:
             self._counts.ignore("the end of a list")
             return []
-        still = [order for order in known if order is not None and order.status in _OPEN]
         self._counts.batches += 1
-        return [self._orders.batch(now_ns, still)]
+        return [batch]
 
     # ---- fills ----------------------------------------------------------------------------------
 
