@@ -48,10 +48,13 @@ class EndedOrders:
             try:
                 if await self._ask():
                     return
-            except StreamError as error:
+            except Exception as error:  # whatever it is, the orders must be asked for again
                 failures += 1
                 reason = f"own orders could not be reconciled: {error}"
-                _log.warning("%s", reason)
+                if isinstance(error, StreamError):
+                    _log.warning("%s", reason)
+                else:
+                    _log.exception("%s", reason)
                 if failures == 1:
                     self._failed(reason)
             await asyncio.sleep(

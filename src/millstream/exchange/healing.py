@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Protocol, cast
 
-from millstream.exchange.decoding import Decoder
+from millstream.errors import StreamError
+from millstream.exchange.decoding import Decoder, unreadable_reason
 from millstream.exchange.ended_orders import EndedOrders
 from millstream.exchange.live import VenueStream
 from millstream.exchange.resubscribe import Resubscriber
@@ -147,6 +148,13 @@ class HealingStream(ResubscribingStream):
         finally:
             if channel is Channel.MY_ORDER:
                 self._ended.cancel()
+
+    def unreadable(self, channel: Channel, what: str, error: Exception, raw: bytes) -> StreamError:
+        """What to raise of an answer of REST that cannot be read; it is counted like a frame."""
+        counts = self._decoders[channel].counts
+        counts.frames += 1
+        counts.reject(unreadable_reason(error), str(error), raw)
+        return StreamError(f"{what} is not readable: {error}.")
 
     def _healing(self, channel: Channel) -> HealingDecoder:
         return cast("HealingDecoder", self._decoders[channel])

@@ -9,17 +9,19 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Final
 
+from millstream.exchange.decoding import FrameCounts
 from millstream.exchange.own_orders import OwnOrders
 from millstream.model import Channel, Event, Gap, MyOrder, OrderStatus
 
+LARGEST_EXPONENT: Final = 30  # of prices and volumes; beyond some more arithmetic itself raises
 MOST_QUESTIONS: Final = 8  # about one order, with the pauses between them some two minutes
 
 
 class Vanished:
     """The orders of one account whose end is not known yet."""
 
-    def __init__(self, own: OwnOrders) -> None:
-        self._own = own
+    def __init__(self, own: OwnOrders, counts: FrameCounts) -> None:
+        self._own, self._counts = own, counts
         self._orders: dict[str, MyOrder] = {}
         self._questions: dict[str, int] = {}  # that did not say how it ended, by the venue's id
 
@@ -55,6 +57,16 @@ class Vanished:
             events.append(Gap(received_ns, *about, venue_id, "", 1, reason))
         return events
 
+    def can_be(self, venue_id: str, *numbers: Decimal) -> bool:
+        """Whether these are numbers of an order; else its answer is counted, and is none."""
+        if all(map(_possible, numbers)):
+            return True
+        if venue_id in self._orders:
+            self._counts.frames += 1
+            detail = f"order {venue_id}: {', '.join(map(str, numbers))}"
+            self._counts.reject("an impossible number in an answer about orders", detail, b"")
+        return False
+
     def ended(
         self,
         received_ns: int,
@@ -88,3 +100,9 @@ class Vanished:
     def _forget(self, venue_id: str) -> MyOrder | None:
         self._questions.pop(venue_id, None)
         return self._orders.pop(venue_id, None)
+
+
+def _possible(number: Decimal) -> bool:
+    if not number.is_finite() or number < 0:
+        return False
+    return not number or abs(number.adjusted()) <= LARGEST_EXPONENT

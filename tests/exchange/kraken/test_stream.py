@@ -56,7 +56,7 @@ def tokens(answer, orders=None):
             else:
                 assert self.path == "/0/private/GetWebSocketsToken"
                 said = answer(len(asked))
-            said = json.dumps(said).encode()
+            said = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
@@ -343,5 +343,80 @@ def test_an_end_that_rest_does_not_tell_is_a_gap_until_it_does():
         gaps = [one for one in drain(observer.health_queue) if type(one) is Gap]
         assert ["EService:Unavailable" in gap.reason for gap in gaps] == [True]
 
+    with tokens(token, orders) as (host, _):
+        run(body, Reconnected(), ["my_order"], keys=KEYS, rest_host=host)
+
+
+def deep(text):
+    """JSON that nests so deeply that reading it is a RecursionError, not a wrong JSON."""
+    return b'{"more":' + b"[" * 100_000 + b"]" * 100_000 + b"," + text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b'{"error":[],"result":{"token":1e999999}}',
+        b'{"error":[],"result":{"token":"\xff"}}',
+        deep(b'"error":[]}'),
+    ],
+)
+def test_a_token_that_cannot_be_read_is_counted_and_asked_for_again(said):
+    async def body(stream, observer, server):
+        await observer.my_order_queue.get()
+        assert stream.counts()[Channel.MY_ORDER].malformed == 1
+        assert stream.counts()[Channel.MY_ORDER].samples[0].raw == b""
+
+    with tokens(lambda number: said if number == 1 else token(number)) as (host, _):
+        run(body, answering(executions=[frames.PLACED]), ["my_order"], keys=KEYS, rest_host=host)
+
+
+IMPOSSIBLE = ['"1e999999"', "1e999999", '"-1e999999"', '"1e-999999"', '"NaN"', '"sNaN"', '"-1"']
+
+
+@pytest.mark.parametrize("number", IMPOSSIBLE)
+@pytest.mark.parametrize("field", ["vol_exec", "price"])
+def test_an_impossible_number_about_an_end_is_counted_and_asked_for_again(field, number):
+    told = {"status": "canceled", "vol_exec": "0", "price": "0", "reason": None}
+
+    def orders(venue_ids):
+        asked.append(venue_ids)
+        whole = json.dumps({"error": [], "result": {venue_ids[0]: told}})
+        if len(asked) > 1:
+            return whole.encode()
+        return whole.replace(f'"{field}": "0"', f'"{field}": {number}').encode()
+
+    async def body(stream, observer, server):
+        await observer.my_order_queue.get()
+        server.clients[0].transport.disconnect(False)
+        ended = await observer.my_order_queue.get()
+        assert (ended.status, ended.filled_volume) == (OrderStatus.CANCELED, 0)
+        counts = stream.counts()[Channel.MY_ORDER]
+        assert (counts.malformed, len(asked)) == (1, 2)
+        assert counts.accounted == counts.frames
+
+    asked = []
+    with tokens(token, orders) as (host, _):
+        run(body, Reconnected(), ["my_order"], keys=KEYS, rest_host=host)
+
+
+@pytest.mark.parametrize(
+    "said", [b"{", b'{"result":{"OK":{"status":"\xff"}}}', deep(b'"error":[]}')]
+)
+def test_an_answer_about_ends_that_cannot_be_read_is_a_gap_and_asked_for_again(said):
+    def orders(venue_ids):
+        asked.append(venue_ids)
+        told = {"status": "canceled", "vol_exec": "0", "price": "0", "reason": None}
+        return said if len(asked) == 1 else {"error": [], "result": {venue_ids[0]: told}}
+
+    async def body(stream, observer, server):
+        await observer.my_order_queue.get()
+        server.clients[0].transport.disconnect(False)
+        assert (await observer.my_order_queue.get()).status is OrderStatus.CANCELED
+        gaps = [one for one in drain(observer.health_queue) if type(one) is Gap]
+        assert ["could not be reconciled" in gap.reason for gap in gaps] == [True]
+        assert stream.counts()[Channel.MY_ORDER].malformed == 1
+
+    asked = []
     with tokens(token, orders) as (host, _):
         run(body, Reconnected(), ["my_order"], keys=KEYS, rest_host=host)

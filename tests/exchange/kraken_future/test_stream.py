@@ -163,7 +163,8 @@ def history(*pages):
             wanted = auth.headers(Credentials("KEY", SECRET), path, query)
             assert {name: self.headers[name] for name in wanted} == wanted
             asked.append(query)
-            said = json.dumps(left.pop(0) if len(left) > 1 else left[0]).encode()
+            said = left.pop(0) if len(left) > 1 else left[0]
+            said = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
@@ -261,3 +262,53 @@ def test_an_order_that_ended_while_we_were_away_is_told_of_by_the_history(
             run(body, futures, ["my_order"], keys=KEYS, rest_host=host)
     finally:
         DATA["open_orders"] = kept
+
+
+CANCEL = json.dumps(page(CANCELLED)).encode()
+DEEP = b'{"more":' + b"[" * 100_000 + b"]" * 100_000 + b',"elements":[]}'
+
+
+@pytest.mark.parametrize(
+    ("said", "gaps"),
+    [
+        *((CANCEL.replace(b'"100"', number), 0) for number in (b'"1e999999"', b"1e999999")),
+        *((CANCEL.replace(b'"100"', number), 0) for number in (b'"NaN"', b'"sNaN"', b'"-1"')),
+        *((CANCEL.replace(b'"204"', number), 0) for number in (b'"1e-999999"', b'"-Infinity"')),
+        (CANCEL.replace(b'"100"', b'"a number"'), 1),
+        (CANCEL[:-1], 1),
+        (DEEP, 1),
+    ],
+)
+def test_a_history_with_something_impossible_is_counted_and_asked_for_again(said, gaps):
+    async def body(stream, observer, server):
+        await observer.my_order_queue.get()
+        DATA["open_orders"] = [frames.order_snapshot()]
+        server.clients[0].transport.disconnect(False)
+        ended = await observer.my_order_queue.get()
+        assert (ended.status, ended.filled_volume) == (OrderStatus.CANCELED, 100)
+        told = [one for one in drain(observer.health_queue) if type(one) is Gap]
+        assert (len(told), len(asked)) == (gaps, 2)
+        counts = stream.counts()[Channel.MY_ORDER]
+        assert counts.malformed == 1
+        assert counts.accounted == counts.frames
+
+    kept = DATA["open_orders"]
+    try:
+        with history(said, page(CANCELLED)) as (host, asked):
+            run(body, FuturesVenue(), ["my_order"], keys=KEYS, rest_host=host)
+    finally:
+        DATA["open_orders"] = kept
+
+
+def test_a_challenge_that_cannot_be_read_is_passed_over():
+    class Strange(FuturesVenue):
+        def __call__(self, client, message):
+            if message["event"] == "challenge":
+                client.send(DEEP, b"\xff", b'{"event":1e999999}')
+            super().__call__(client, message)
+
+    async def body(stream, observer, server):
+        await observer.my_order_queue.get()
+        assert len(server.clients) == 1
+
+    run(body, Strange(), ["my_order"], keys=KEYS)

@@ -6,6 +6,7 @@ import msgspec
 
 from millstream.exchange.binance import auth
 from millstream.exchange.binance.account_wire import Answer
+from millstream.exchange.decoding import UNREADABLE
 from millstream.stream.talk import LoginRefused, Talk
 
 _answer = msgspec.json.Decoder(Answer).decode
@@ -34,7 +35,7 @@ async def _granted(talk: Talk, request: str) -> None:
     def is_answer(raw: bytes) -> bool:
         try:
             return _answer(raw).id == request
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return False
 
     answer = _answer(await talk.receive(is_answer))

@@ -19,6 +19,7 @@ from millstream.exchange.binance.account_wire import ServerTime
 from millstream.exchange.binance.auth import Signer, signed_query
 from millstream.exchange.binance.private import PrivateDecoder
 from millstream.exchange.binance.wire import symbol
+from millstream.exchange.decoding import UNREADABLE
 from millstream.model import Channel, CurrencyPair, Event
 from millstream.stream import rest
 
@@ -83,7 +84,7 @@ class AccountRest:
         middle_ms = (before_ns + time.time_ns()) // 2_000_000
         try:
             told = msgspec.json.decode(raw, type=ServerTime).server_time
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise StreamError(f"{self._host}{self._paths.time} is not readable: {error}.") from None
         self._offset_ms = told - middle_ms
 
@@ -113,7 +114,7 @@ class AccountRest:
                 await self._trades()
             else:
                 await self._orders()
-        except (msgspec.DecodeError, ValueError, ArithmeticError) as error:
+        except (*UNREADABLE, ValueError, ArithmeticError) as error:
             raise StreamError(
                 f"{urlsplit(self._host).netloc}: orders or fills are not readable: {error}."
             ) from None

@@ -14,6 +14,7 @@ import msgspec
 from millstream.errors import StreamError
 from millstream.exchange.binance.rest import AccountRest
 from millstream.exchange.binance_future.wire import LISTEN_KEY_PATH, ListenKey, private_path
+from millstream.exchange.decoding import UNREADABLE
 from millstream.stream.talk import LoginRefused
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ async def address(host: str, account: AccountRest, early_fills: bool) -> str:
         raise LoginRefused(f"Binance gave no listen key: {error}") from None
     try:
         key = msgspec.json.decode(raw, type=ListenKey).listen_key
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise StreamError(f"Binance's listen key is not readable: {error}.") from None
     return host + private_path(key, early_fills)
 

@@ -75,7 +75,7 @@ class Account:
         self._channel = next((one for one in channels if one.private), Channel.MY_ORDER)
         self._counts, self._wanted = counts, wanted  # wanted: None is the account
         self._own = OwnOrders(_KRAKEN)
-        self._vanished = Vanished(self._own)
+        self._vanished = Vanished(self._own, counts)
         self._expected = -1  # the number that should come; -1: any
         self._lost = False  # something is missing, and no snapshot has come since
 
@@ -125,7 +125,7 @@ class Account:
         events: list[Event] = []
         for venue_id, order in told.items():
             status = ENDS.get(order.status)
-            if status is None:
+            if status is None or not self._vanished.can_be(venue_id, order.vol_exec, order.price):
                 continue
             average, reason = order.price or None, order.reason or ""
             changed = self._vanished.ended(

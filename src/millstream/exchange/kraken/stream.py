@@ -17,7 +17,7 @@ import msgspec
 
 from millstream.errors import LoginRefused, StreamError
 from millstream.exchange.credentials import Credentials, key_lock
-from millstream.exchange.decoding import Decoder
+from millstream.exchange.decoding import UNREADABLE, Decoder
 from millstream.exchange.healing import HealingStream
 from millstream.exchange.kraken import auth, wire
 from millstream.exchange.kraken.decode import KrakenDecoder
@@ -88,13 +88,41 @@ class KrakenStream(HealingStream):
         """What REST says of these; where it will not have one of them, of each on its own."""
         told: dict[str, wire.RestOrder] = {}
         try:
-            return await fetch_orders(self.credentials, self.venue_settings, venue_ids)
+            return await self._fetch_orders(venue_ids)
         except OrderUnknown:
             if len(venue_ids) == 1:
                 return told
         for venue_id in venue_ids:
             told |= await self._orders([venue_id])
         return told
+
+    async def _fetch_token(self, channel: Channel) -> str:
+        """A new websocket token. Raises LoginRefused when the key is refused, else StreamError."""
+        raw = await _ask(self.credentials, self.venue_settings, wire.TOKEN_PATH)
+        try:
+            answer = _token_answer(raw)
+        except UNREADABLE as error:  # half of a token is still nobody's to see
+            raise self.unreadable(channel, wire.TOKEN_PATH, error, b"") from None
+        if answer.error or not answer.result.token:
+            reasons = ", ".join(answer.error) or "none was given"
+            refused = any(reason.startswith(wire.KEY_REFUSED) for reason in answer.error)
+            kind = LoginRefused if refused else StreamError
+            raise kind(f"no websocket token: {reasons}")
+        return answer.result.token
+
+    async def _fetch_orders(self, venue_ids: Sequence[str]) -> Mapping[str, wire.RestOrder]:
+        """What REST says of own orders. Raises OrderUnknown, or another StreamError."""
+        fields = {"txid": ",".join(venue_ids)}
+        raw = await _ask(self.credentials, self.venue_settings, wire.ORDERS_PATH, fields)
+        try:
+            answer = _orders_answer(raw)
+        except UNREADABLE as error:
+            raise self.unreadable(Channel.MY_ORDER, wire.ORDERS_PATH, error, raw) from None
+        if answer.error:
+            unknown = all(reason.startswith(wire.ORDER_UNKNOWN) for reason in answer.error)
+            kind = OrderUnknown if unknown else StreamError
+            raise kind(f"{wire.ORDERS_PATH} answered {', '.join(answer.error)}.")
+        return answer.result
 
     async def carry(self, channel: Channel) -> None:
         """Keep one channel connected."""
@@ -119,7 +147,7 @@ class KrakenStream(HealingStream):
 
         async def login(talk: Talk) -> None:
             nonlocal token
-            token = await fetch_token(self.credentials, settings)
+            token = await self._fetch_token(channel)
 
         async def subscribe() -> Message:
             if channel.private:
@@ -140,37 +168,6 @@ class KrakenStream(HealingStream):
 
 class OrderUnknown(StreamError):
     """REST refuses a question for the orders in it: one that it does not know spoils all."""
-
-
-async def fetch_token(credentials: Credentials, settings: KrakenSettings) -> str:
-    """A new websocket token. Raises LoginRefused when the key is not taken, else StreamError."""
-    raw = await _ask(credentials, settings, wire.TOKEN_PATH)
-    try:
-        answer = _token_answer(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise StreamError(f"{wire.TOKEN_PATH} answered with something that is no token.") from None
-    if answer.error or not answer.result.token:
-        reasons = ", ".join(answer.error) or "none was given"
-        refused = any(reason.startswith(wire.KEY_REFUSED) for reason in answer.error)
-        kind = LoginRefused if refused else StreamError
-        raise kind(f"no websocket token: {reasons}")
-    return answer.result.token
-
-
-async def fetch_orders(
-    credentials: Credentials, settings: KrakenSettings, venue_ids: Sequence[str]
-) -> Mapping[str, wire.RestOrder]:
-    """What REST says of own orders. Raises OrderUnknown, or another StreamError."""
-    raw = await _ask(credentials, settings, wire.ORDERS_PATH, {"txid": ",".join(venue_ids)})
-    try:
-        answer = _orders_answer(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StreamError(f"{wire.ORDERS_PATH} is not readable: {error}.") from None
-    if answer.error:
-        unknown = all(reason.startswith(wire.ORDER_UNKNOWN) for reason in answer.error)
-        kind = OrderUnknown if unknown else StreamError
-        raise kind(f"{wire.ORDERS_PATH} answered {', '.join(answer.error)}.")
-    return answer.result
 
 
 async def _ask(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from millstream.exchange.decoding import FrameCounts
 from millstream.exchange.kraken_future import wire
 from millstream.exchange.own_orders import OwnOrders
 from millstream.exchange.vanished import Vanished
@@ -49,10 +50,10 @@ TYPES = {
 class Account:
     """The events of one account, of the channels that are wanted."""
 
-    def __init__(self, channels: Sequence[Channel], prefix: str) -> None:
+    def __init__(self, channels: Sequence[Channel], prefix: str, counts: FrameCounts) -> None:
         self._channels, self._prefix = frozenset(channels), prefix
         self._own = OwnOrders(_KRAKEN_FUTURE)
-        self._vanished = Vanished(self._own)
+        self._vanished = Vanished(self._own, counts)
 
     def snapshot(self, orders: Sequence[wire.Order], received_ns: int) -> list[Event]:
         """The events of all open orders."""
@@ -82,7 +83,7 @@ class Account:
     def ended(self, kind: str, event: wire.PastEvent, received_ns: int) -> list[Event]:
         """The events of what the history says last of one of them; none when that is no end."""
         order = event.new_order or event.order
-        if order is None:
+        if order is None or not self._vanished.can_be(order.uid, order.quantity, order.filled):
             return []
         full = event.reason == FULL_FILL or (not order.quantity and order.filled > 0)
         status: OrderStatus | None = None

@@ -65,7 +65,7 @@ class KrakenFutureDecoder(ResubscribedDecoder):
             self._product(pair): PairTrades(pair, topic, counts)
             for pair, topic in self._of(Channel.TRADE)
         }
-        self._account = Account(self.channels, product_prefix)
+        self._account = Account(self.channels, product_prefix, self._counts)
         self._by_name: dict[bytes, Handler] = {}
         for channel in self.channels:
             for feed, handler in self._handlers(channel).items():

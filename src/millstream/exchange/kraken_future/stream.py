@@ -14,8 +14,8 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from millstream.errors import LoginRefused, StreamError
-from millstream.exchange.decoding import Decoder
+from millstream.errors import LoginRefused
+from millstream.exchange.decoding import UNREADABLE, Decoder
 from millstream.exchange.healing import HealingStream
 from millstream.exchange.kraken.auth import secret_bytes
 from millstream.exchange.kraken_future import auth, wire
@@ -81,7 +81,7 @@ class KrakenFutureStream(HealingStream):
             now_ns = time.time_ns()
             for element in page.elements:
                 for kind, raw in element.event.items():
-                    event = _event(kind, raw)
+                    event = self._event(kind, raw)
                     order = event.new_order or event.order
                     if order is not None and order.uid not in seen:
                         seen.add(order.uid)  # what comes later in the pages happened before
@@ -103,8 +103,18 @@ class KrakenFutureStream(HealingStream):
         )
         try:
             return _history(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StreamError(f"{url} is not readable: {error}.") from None
+        except UNREADABLE as error:
+            raise self.unreadable(Channel.MY_ORDER, url, error, raw) from None
+
+    def _event(self, kind: str, raw: msgspec.Raw) -> wire.PastEvent:
+        """What happened to an order; kinds that we do not know happened to none."""
+        if not kind.startswith("Order"):
+            return wire.PastEvent()
+        try:
+            return _past_event(raw)
+        except UNREADABLE as error:
+            what = f"{kind[:40]} of {wire.HISTORY_PATH}"
+            raise self.unreadable(Channel.MY_ORDER, what, error, bytes(raw)) from None
 
     async def carry(self, channel: Channel) -> None:
         """Keep one channel connected."""
@@ -146,19 +156,9 @@ class KrakenFutureStream(HealingStream):
         return host if urlsplit(host).path.strip("/") else host.rstrip("/") + path
 
 
-def _event(kind: str, raw: msgspec.Raw) -> wire.PastEvent:
-    """What happened to an order; kinds that we do not know happened to none."""
-    if not kind.startswith("Order"):
-        return wire.PastEvent()
-    try:
-        return _past_event(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StreamError(f"{wire.HISTORY_PATH} has an unreadable {kind[:40]}: {error}.") from None
-
-
 def _is_answer(raw: bytes) -> bool:
     try:
         _challenge(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return False
     return True

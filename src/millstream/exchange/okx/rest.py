@@ -16,6 +16,7 @@ import msgspec
 
 from millstream.errors import StreamError
 from millstream.exchange.credentials import Credentials
+from millstream.exchange.decoding import UNREADABLE
 from millstream.exchange.okx import auth, wire
 from millstream.exchange.okx.account import BadOrder
 from millstream.exchange.okx.market import MarketDecoder
@@ -124,5 +125,5 @@ class AccountRest:
             if answer.code != "0":
                 raise StreamError(f"{shown} answered {answer.msg} (code {answer.code}).")
             return msgspec.json.decode(answer.data, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise StreamError(f"{shown} is not readable: {error}.") from None

@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from millstream.errors import LoginRefused
-from millstream.exchange.decoding import Decoder
+from millstream.exchange.decoding import UNREADABLE, Decoder
 from millstream.exchange.healing import ResubscribingStream
 from millstream.exchange.live import VenueSettings
 from millstream.exchange.okx import auth, wire
@@ -163,6 +163,6 @@ def _login_answer(raw: bytes) -> wire.Login | None:
     """The answer to a login, or the error that came instead; None: something else."""
     try:
         answer = msgspec.json.decode(raw, type=wire.Login)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return answer if answer.event in ("login", "error") else None
