@@ -41,13 +41,14 @@ class FaultyTws(ScriptedTws):
     def __init__(self, seed: int, server: tws.Tws) -> None:
         super().__init__(seed)
         self.tongue, self.server = SimpleNamespace(exchange="ib"), server
+        server.forgets = True
         self.said, self.fault, self._silent_until = Counter[str](), "", 0.0
         self.true = {name: Moments() for name in self.true}
 
     @property
     def opened(self) -> int:
         """Sessions so far."""
-        return len(self.server.clients)
+        return self.server.opened
 
     def inject(self, chance: random.Random) -> None:
         """One more fault, or the one that hits the next row of a book."""
@@ -71,6 +72,8 @@ class FaultyTws(ScriptedTws):
     def step(self) -> None:
         """The market moves."""
         self.mute = time.monotonic() < self._silent_until
+        for client in {client for client, _ in self.books} - set(self.server.clients):
+            self._forget(client)
         for known in self.bars.values():
             del known.all[:-REMEMBERED]
         del self.dealt[:-REMEMBERED]
