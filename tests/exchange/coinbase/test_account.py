@@ -444,3 +444,11 @@ def test_an_answer_of_rest_that_cannot_be_read_is_counted():
     one = made("my_order")
     assert one.feed_orders(b"<html>", 0, NOW) == []
     assert accounted(one).malformed == 1
+
+
+@pytest.mark.parametrize("number", ["9e999999", "NaN", "sNaN"])
+def test_an_answer_of_rest_with_an_impossible_number_is_counted(number):
+    one = made("my_order")
+    said = rest(rest_order(filled_size=number, average_filled_price=number, filled_value="0"))
+    assert one.feed_orders(said, frames.TIME_NS, NOW) == []
+    assert accounted(one).malformed == 1
