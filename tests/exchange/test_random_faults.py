@@ -43,11 +43,13 @@ GROWTH_OBJECTS = 5_000  # held by the streams: books are deeper now and then, on
 @pytest.fixture(autouse=True)
 def quiet():
     """A warning for each of some thousand faults is of no use here, and is kept by pytest."""
-    log = logging.getLogger("millstream")
-    level, log.level = log.level, logging.CRITICAL
-    log.manager._clear_cache()
+    logs = [logging.getLogger(name) for name in ("millstream", "ib_async")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
     yield
-    log.setLevel(level)
+    for log, level in zip(logs, levels, strict=True):
+        log.setLevel(level)
 
 
 def test_all_venues_with_random_faults_lie_about_nothing():
