@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,7 @@ def refusal(*arguments):
     return lines[0]
 
 
+ROOT = Path(__file__).parents[2]
 CONFIG = {
     "robots": [
         {
@@ -172,6 +174,18 @@ def test_a_new_config_runs_as_it_is_printed(tmp_path):
     done = millstream("run", file, "--out", tmp_path / "out", "--seconds", "0.5", env=environment)
     assert done.returncode == 0, done.stderr
     assert millstream("replay", tmp_path / "out").returncode == 0
+
+
+def test_a_new_config_names_a_robot_of_ones_own(tmp_path):
+    printed = millstream("new-config", "--robot", f"{ROOT}/examples/dipper.py:Dipper")
+    (tmp_path / "bot.json").write_text(printed.stdout)
+    environment = {"MILLSTREAM__STREAMS__0__API_HOST": "ws://127.0.0.1:1", "PATH": ""}
+    out = tmp_path / "out"
+    done = millstream(
+        "run", tmp_path / "bot.json", "--out", out, "--seconds", "0.5", env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "cannot import robot" in refusal("new-config", "--robot", "nowhere.py:Dipper")
 
 
 def test_the_schema_is_json():

@@ -6,16 +6,17 @@ import click
 import msgspec
 
 from millstream.config import Config
+from millstream.robot.load import load_robot
 
 EXAMPLE = """\
 {
     // Robots: each has a name of its own, a class, the markets it sees, and its parameters.
     "robots": [
         {
-            "name": "quoter",
-            "robot": "millstream.demo.quoter:Quoter", // or "my_robots/quoter.py:Quoter"
+            "name": @NAME,
+            "robot": @ROBOT
             "markets": ["binance@btc/usdt"],
-            "parameters": {"volume": "0.001", "tick": "0.01", "most_position": "0.004"}
+            "parameters": @PARAMETERS
         }
     ],
     "streams": [
@@ -39,11 +40,30 @@ EXAMPLE = """\
 """
 
 
+QUOTER = ("quoter", '"millstream.demo.quoter:Quoter", // or "my_robots/quoter.py:Quoter"',
+          '{"volume": "0.001", "tick": "0.01", "most_position": "0.004"}')  # fmt: skip
+
+
 @click.command()
+@click.option("--robot", default="", help='Of yours: "folder/file.py:Class" or "package:Class".')
 @click.option("--schema", is_flag=True, help="Print the JSON schema instead.")
-def new_config(schema: bool) -> None:
-    """Print a configuration to begin with: millstream new-config > bot.json"""
+def new_config(robot: str, schema: bool) -> None:
+    """Print a configuration to begin with.
+
+    \b
+    millstream new-config > bot.json
+    millstream new-config --robot dipper.py:Dipper > bot.json
+    """
+    name, written, parameters = QUOTER
+    if robot:
+        load_robot(robot)
+        name, written, parameters = robot.rpartition(":")[2].lower(), f"{_text(robot)},", "{}"
     if schema:
         click.echo(msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Config)), indent=2))
     else:
-        click.echo(EXAMPLE, nl=False)
+        example = EXAMPLE.replace("@NAME", _text(name)).replace("@ROBOT", written)
+        click.echo(example.replace("@PARAMETERS", parameters), nl=False)
+
+
+def _text(value: str) -> str:
+    return msgspec.json.encode(value).decode()
