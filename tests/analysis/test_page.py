@@ -163,7 +163,7 @@ def test_an_example_asks_all_of_them(sessions, tmp_path):
     keeper = open_keeper(str(tmp_path / "all.sqlite"))
     analyze_journals(journals_in([sessions]), keeper, 1)
     keeper.close()
-    example = [sys.executable, str(ROOT / "examples" / "eight_questions.py")]
+    example = [sys.executable, str(ROOT / "examples" / "analysis" / "eight_questions.py")]
     done = subprocess.run(
         [*example, str(tmp_path / "all.sqlite")],
         capture_output=True, text=True, timeout=60, check=True,

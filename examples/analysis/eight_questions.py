@@ -1,8 +1,8 @@
 """The eight questions of docs/analysis.md, asked of an analysis.
 
 millstream analyze sessions/ --to all.sqlite
-python examples/eight_questions.py all.sqlite            all of them
-python examples/eight_questions.py all.sqlite market     those with this word in their title
+python examples/analysis/eight_questions.py all.sqlite            all of them
+python examples/analysis/eight_questions.py all.sqlite market     those with this word in it
 """
 
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-PAGE = Path(__file__).parents[1] / "docs" / "analysis.md"
+PAGE = Path(__file__).parents[2] / "docs" / "analysis.md"
 QUESTION = re.compile(r"### ([^\n]+\?)\n.*?```sql\n(.*?)```", re.DOTALL)
 MOST_ROWS = 12
 
