@@ -106,6 +106,15 @@ def test_a_new_life_of_the_orders_is_sent_everything_that_the_old_one_had_not_st
     ]  # fmt: skip
 
 
+def test_letters_that_living_orders_do_not_take_are_sent_again():
+    wire, clock = Wire(), Clock(SECOND // 4)
+    began_ns = clock.now_ns + SECOND // 4
+    first = [("wishes", wished(1)), ("wishes", wished(2)), heard(7)]
+    post(wire, clock, first, *[[heard(7, 1, began_ns)]] * 9)
+    numbers = [(one.number, one.first) for one in wire.sent if one.number]
+    assert numbers[:3] == [(1, 1), (2, 1), (2, 2)]
+
+
 def test_what_a_killed_process_may_not_have_sent_goes_first_with_its_own_time():
     wire, clock = Wire(), Clock(SECOND // 4)
     post(wire, clock, [heard(7), ("wishes", wished(9))], unsent=[Unsent(4, 5, b"old")])
@@ -193,8 +202,9 @@ def saved(name, **more):
     )
 
 
-def letter(clock, number=1, life=7, age_ns=0, began_ns=3):
-    return "wishes", write(Letter("a", began_ns, life, number, clock.now_ns - age_ns, outputs()))
+def letter(clock, number=1, life=7, age_ns=0, began_ns=3, first=1):
+    wished_ns = clock.now_ns - age_ns
+    return "wishes", write(Letter("a", began_ns, life, number, wished_ns, outputs(), first=first))
 
 
 def taken(clock, *turns, desk=None, record=None, pulses=None):
@@ -210,9 +220,20 @@ def test_a_letter_is_taken_once_and_only_the_life_it_is_for_takes_it():
     assert inbox.receive(0) == [("wishes", outputs()), ("wishes", outputs())]
 
 
+def test_letters_behind_one_that_broke_with_a_connection_wait_until_it_comes_again():
+    clock = Clock()
+    again = [letter(clock, 2, first=2), letter(clock, 3, first=2)]
+    inbox = taken(clock, [letter(clock)], [letter(clock, 3)], [], again, [])
+    assert [len(inbox.receive(0)) for _ in range(3)] == [1, 0, 0]
+    assert inbox.taken == {"a": (3, 1)}
+    assert len(inbox.receive(0)) == 2
+    inbox.receive(0)
+    assert inbox.taken == {"a": (3, 3)}
+
+
 def test_it_counts_as_taken_when_the_next_is_asked_for():
     clock = Clock()
-    inbox = taken(clock, [letter(clock, 4)], [])
+    inbox = taken(clock, [letter(clock, 4, first=4)], [])
     inbox.receive(0)
     assert inbox.taken == {}  # it may die with it still
     inbox.receive(0)

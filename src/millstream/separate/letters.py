@@ -25,6 +25,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True):
     goodbye: bool = False  # the process ends in good order
     setup: SetUp | None = None  # to be kept beside the orders
     markets: tuple[str, ...] = ()  # of a sign of life: what its robots watch, "binance@btc/usdt"
+    first: int = 1  # the oldest that its sender keeps: all before it are stored
 
 
 class Heard(msgspec.Struct, frozen=True, array_like=True):

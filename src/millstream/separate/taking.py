@@ -137,8 +137,9 @@ class TakenInbox:
             self._pulses.watch(letter.process, letter.markets)
             return
         began_ns, number = self._given.get(letter.process, (0, 0))
-        if began_ns == letter.began_ns and letter.number <= number:
-            return
+        known = number if began_ns == letter.began_ns else 0
+        if letter.number != max(known, letter.first - 1) + 1:
+            return  # it came before; or one before it broke with a connection, and comes again
         self._given[letter.process] = (letter.began_ns, letter.number)
         if letter.setup is not None:
             self._keep(letter.setup)

@@ -1,9 +1,10 @@
 """The robots' end of the wishes endpoint: on disk first, then sent until the orders have them.
 
-A wish that was sent may be lost with the process that it was sent to. So each is kept until the
-orders say that they have stored it, and all that are kept are sent again, in their order, to the
-next life of the orders process. An order that comes twice is known by its id there. The set-ups of
-robots that commands changed go the same way.
+A wish that was sent may be lost with the process that it was sent to, or with a connection. So each
+is kept until the orders say that they have stored it, and all that are kept are sent again, in
+their order, to the next life of the orders process, and to one that lives and does not take them.
+An order that comes twice is known by its id there. The set-ups of robots that commands changed go
+the same way.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 _WAIT_MS: Final = 100
 _PULSE_NS: Final = 500_000_000
 _SILENT_NS: Final = 2_000_000_000
+_SEND_AGAIN_NS: Final = 5_000_000_000
 _LAST_PATIENCE_NS: Final = 5_000_000_000
 
 
@@ -104,6 +106,7 @@ class WishPost:
         self._kept: deque[_Kept] = deque()  # not known to be stored
         self._sent = 0  # how many of them have been sent to this life of the orders
         self._reached = 0  # the last event whose wishes have all been taken
+        self._moved_ns = 0  # when one was last sent, or known to be taken
         self._life = 0  # of the orders; 0: never heard of
         self._heard_ns = 0
         self._pulsed_ns = 0
@@ -192,6 +195,7 @@ class WishPost:
             return
         while self._kept and self._kept[0].letter.number <= number and self._sent:
             taken = self._kept.popleft()
+            self._moved_ns = self._heard_ns
             self._sent -= 1
             if not self._kept or self._kept[0].cause != taken.cause:
                 self._reached = max(self._reached, taken.cause)
@@ -203,10 +207,15 @@ class WishPost:
             return
         self._journal_sync()  # durable before visible
         while self._sent < len(self._kept):
-            letter = msgspec.structs.replace(self._kept[self._sent].letter, life=self._life)
+            letter = msgspec.structs.replace(
+                self._kept[self._sent].letter,
+                life=self._life,
+                first=self._kept[0].letter.number,
+            )
             if not self._orders.offer(write(letter)):
                 return
             self._sent += 1
+            self._moved_ns = self._clock_ns()
 
     def _look_around(self) -> None:
         now_ns = self._clock_ns()
@@ -214,6 +223,11 @@ class WishPost:
             self._pulsed_ns = now_ns
             markets = self._robots.markets()
             self._orders.offer(write(self._letter(0, now_ns, b"", markets=markets)))
+        is_heard = now_ns - self._heard_ns < _SILENT_NS
+        if self._sent and is_heard and now_ns - self._moved_ns > _SEND_AGAIN_NS:
+            # What was on its way when a connection broke is lost, and both ends live.
+            _log.warning("%s: %d letters are sent again", self._process, self._sent)
+            self._sent = 0
         if now_ns - max(self._heard_ns, self._began_ns) < _SILENT_NS:
             state = ""
         else:
