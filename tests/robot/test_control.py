@@ -40,6 +40,18 @@ class Stillborn(Tunable):
         raise KeyError(str(self))
 
 
+class Doomed(Tunable):
+    def on_start(self):
+        raise OSError("no way to begin")
+
+
+class LastTimer(Robot):
+    State = Count
+
+    def on_control(self, control):
+        return self.every("5s")
+
+
 class Divisor(msgspec.Struct, frozen=True):
     by: int = 1
 
@@ -55,6 +67,8 @@ class Divided(Robot):
 def hire(control):
     if control.robot_type == "stillborn":
         return setup(Stillborn, control.robot)
+    if control.robot_type == "doomed":
+        return setup(Doomed, control.robot)
     if control.robot_type != "tunable":
         raise ConfigError(f'there is no robot type "{control.robot_type}"')
     return setup(Tunable, control.robot)
@@ -114,6 +128,23 @@ def test_a_robot_that_cannot_begin_is_refused_and_the_others_go_on():
         == """robot "new" cannot begin: KeyError: '<tests.robot.test_control.Stillborn object>'"""
     )
     assert [seat.robot.name for seat in robots.seats] == ["one"]
+
+
+def test_a_robot_that_fails_at_its_start_is_refused_and_its_name_is_free():
+    robots = group(setup(Tunable, "one"))
+    _, answer = told(robots, ask("add", "new", robot_type="doomed"))
+    assert not answer.accepted
+    assert "failed when it was started: OSError: no way to begin" in answer.reason
+    assert [seat.robot.name for seat in robots.seats] == ["one"]
+    assert told(robots, ask("add", "new", robot_type="tunable"))[1].accepted
+
+
+def test_a_removed_robot_leaves_no_timer():
+    robots = group(setup(LastTimer))
+    others, answer = told(robots, ask("remove"))
+    assert answer.accepted
+    assert others == [CancelAll()]
+    assert robots.timers.next_due_ns() is None
 
 
 def test_parameters_whose_own_check_fails_are_refused():

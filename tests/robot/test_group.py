@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 
@@ -181,6 +182,17 @@ def test_a_failing_robot_is_stopped_alone_and_its_orders_are_cancelled():
     assert {output.robot for output in after} == {"steady"}
     assert robots.handle(4, my_order("fragile")) == []
     assert robots.seats[0].error == "ZeroDivisionError: on purpose"
+
+
+class Misled(Fragile):
+    def on_ticker(self, ticker):
+        return self.limit(Side.BUY, "a lot", json.loads("{"))
+
+
+def test_a_trace_has_the_users_lines_alone_so_that_other_versions_give_the_same():
+    robots = group(setup(Misled, "one"))
+    failed = next(one for one in bodies(robots.handle(1, ticker())) if type(one) is RobotFailed)
+    assert re.fullmatch(r"test_group.py:\d+ Misled.on_ticker", failed.trace)
 
 
 def test_an_answer_that_is_no_action_fails_the_robot():

@@ -184,6 +184,21 @@ def test_a_session_of_robots_that_returned_tuned_goes_on_after_a_crash(exchange,
     again.close()
 
 
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"order_store": "sqlite:other.sqlite"}, "order_store: the session began with"),
+        ({"seed": 99}, "seed: the session began with"),
+    ],
+)
+def test_another_order_store_or_seed_cannot_go_on(exchange, tmp_path, other, said):  # noqa: F811
+    first = Session(config(exchange), tmp_path / "out")
+    first.stop("at once")
+    first.close()
+    with pytest.raises(ConfigError, match=said):
+        Session(config(exchange, **other), tmp_path / "out", resume=True)
+
+
 def section(name, volume):
     return RobotSection(
         name=name, robot="millstream.demo.quoter:Quoter",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from millstream.errors import ConfigError, MillstreamError
-from millstream.model import CancelAll, Control, ControlAnswer, Output
+from millstream.model import CancelAll, Control, ControlAnswer, Output, SetTimer
 from millstream.robot.seat import Seat
 from millstream.robot.setup import RobotSetup, parse_parameters
 
@@ -101,6 +101,7 @@ def _add(group: RobotGroup, event: Control, hire: Hire | None, outputs: list[Out
     assert seat is not None
     group.begin(seat, outputs)
     if seat.standing == "failed":
+        group.remove(event.robot)  # what is refused changes nothing
         raise ConfigError(f'robot "{event.robot}" failed when it was started: {seat.error}')
     return f'robot "{event.robot}" runs'
 
@@ -108,8 +109,10 @@ def _add(group: RobotGroup, event: Control, hire: Hire | None, outputs: list[Out
 def _remove(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]) -> str:
     name = seat.robot.name
     if seat.standing != "failed":
-        seat.standing = "stopped"  # it may say its last word, and place nothing
+        seat.standing = "stopped"  # it may say its last word, place nothing, and set no timer
+        said = len(outputs)
         group.tell(seat, event, outputs)
+        outputs[said:] = [one for one in outputs[said:] if not isinstance(one.body, SetTimer)]
     else:
         outputs.append(Output(group.sequence, name, CancelAll()))
     group.remove(name)

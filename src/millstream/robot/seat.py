@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final
@@ -68,6 +69,8 @@ _OWN: Final = frozenset(
     {"name", "markets", "parameters", "state", "random", "log", "_moment", "_said"}
 )
 _TRACE_LINES: Final = 20
+# Their lines are others in another version, and a journal replays for ever.
+_NOT_THE_USERS: Final = frozenset({"millstream", *sys.stdlib_module_names})
 
 
 class Seat:
@@ -105,7 +108,7 @@ class Seat:
             state = encode_canonical(self.robot.state)
         except Exception:  # it may have put anything there, which may be why it failed
             state = b""
-        return RobotFailed(self.error, sequence, state, _trace(error.__traceback__))
+        return RobotFailed(self.error, sequence, state, self._trace(error.__traceback__))
 
     def proof(self) -> Checkpoint:
         """Its state and the hash of it, and nothing to go on from.
@@ -167,14 +170,14 @@ class Seat:
         self.standing, self.resumes_as, self.error = made.standing, made.resumes_as, made.error
         self.entry = made.entry
 
-
-def _trace(found: TracebackType | None) -> str:
-    """The lines of code, without the folders they lie in: the same on every machine."""
-    lines: list[str] = []
-    while found is not None:
-        code = found.tb_frame.f_code
-        if found.tb_frame.f_globals.get("__name__") != "millstream.robot.group":
-            file = code.co_filename.rsplit("/", 1)[-1]
-            lines.append(f"{file}:{found.tb_lineno} {code.co_qualname}")
-        found = found.tb_next
-    return "\n".join(lines[-_TRACE_LINES:])
+    def _trace(self, found: TracebackType | None) -> str:
+        """The user's lines of code, without the folders they lie in: the same on every machine."""
+        lines: list[str] = []
+        while found is not None:
+            code, module = found.tb_frame.f_code, found.tb_frame.f_globals.get("__name__", "")
+            own = module == type(self.robot).__module__
+            if own or module.partition(".")[0] not in _NOT_THE_USERS:
+                file = code.co_filename.rsplit("/", 1)[-1]
+                lines.append(f"{file}:{found.tb_lineno} {code.co_qualname}")
+            found = found.tb_next
+        return "\n".join(lines[-_TRACE_LINES:])

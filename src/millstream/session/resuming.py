@@ -77,11 +77,18 @@ def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
 
 
 def check_same(manifest: Manifest, configured: Manifest) -> None:
-    """Raise ConfigError when a configuration has other robots than the session was begun with.
+    """Raise ConfigError when a configuration is of another session than the one in the folder.
 
     What was configured is compared, not what was seated: a robot that returned with what an earlier
     session saved of it may be seated otherwise.
     """
+    for key in ("order_store", "seed"):
+        before, now = manifest.config.get(key), configured.config.get(key)
+        if before != now:
+            raise ConfigError(
+                f"{key}: the session began with {before!r}, and the configuration has {now!r}: put "
+                "it back, or begin a new session"
+            )
     began, asked = _sections(manifest), _sections(configured)
     for name, section in asked.items():
         if name not in began:
