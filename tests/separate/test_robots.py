@@ -124,3 +124,23 @@ def test_a_new_journal_begins_with_the_open_orders_of_all_who_sit_there(fleet):
     part.close()
     assert own(place)[0] == "resting"
     assert "foreign" not in own(place)
+
+
+def test_after_a_thread_failed_the_robots_go_on_with_their_journal(fleet):
+    place, _, config = fleet
+    part = RobotsPart(config, "", place)
+    part.start()
+    until(lambda: part.post._life, "the orders are not heard of")
+    part.post._hear = None  # a fault of our own, in the thread of the wishes
+    until(part.failure, "nothing failed")
+    part.stop("enough")
+    part.close()
+    again = RobotsPart(config, "", place)
+    assert again.directory == part.directory
+    again.start()
+    again.stop("enough")
+    again.close()
+    assert again.failure() == ""
+    anew = RobotsPart(config, "", place)
+    anew.close()
+    assert anew.directory == place / "robots-2"

@@ -242,10 +242,13 @@ class RobotsPart:
             sleep(0.005)
 
     def _close_journal(self) -> None:
-        """In good order only if every answer of the robots is in it."""
+        """In good order only if every answer of the robots is in it, and every thread did well.
+
+        Else the next start goes on with it: to begin anew is for who ended in good order.
+        """
         loop = [part for part in self._parts if part.name == "robots"]
         if not any(part.error or part.is_alive() for part in loop):
-            self.journal.close(self._reason)
+            self.journal.close(COULD_NOT_GO_ON if self.failure() else self._reason)
 
     def _learn(self, events: Sequence[Event]) -> None:
         for event in events:
