@@ -103,6 +103,7 @@ TOUCH_THE_WORLD = {
     "orders/memory.py": "waits for changes of other threads",
     "orders/mongo/address.py": "knows how the driver reads a URL",
     "orders/mongo/commands.py": "a database server, from threads",
+    "orders/mongo/commits.py": "a database server, and how long a primary is away",
     "orders/mongo/follow.py": "a database server, and waits for its changes",
     "orders/mongo/lease.py": "a database server, and who the process is",
     "orders/mongo/mailbox.py": "a database server, and how old an order is",

@@ -173,12 +173,14 @@ class TestOwner:
         first.close()
 
     def test_a_revision_that_an_election_has_freed_is_taken(self, mongo_url, database):
-        class AfterAnElection(MongoStore):
-            def _judge(self, revision, until_s):
-                database.changes.delete_one({"token": "never replicated"})
-                return super()._judge(revision, until_s)
+        with closing(MongoStore(mongo_url)) as store:
+            judge = store._commits._judge
 
-        with closing(AfterAnElection(mongo_url)) as store:
+            def after_an_election(revision, until_s):
+                database.changes.delete_one({"token": "never replicated"})
+                return judge(revision, until_s)
+
+            store._commits._judge = after_an_election
             database.changes.insert_one({"_id": 1, "last": 1, "token": "never replicated"})
             (stored,) = store.insert([order("a1")])
             assert stored.revision == 1

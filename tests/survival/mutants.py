@@ -68,9 +68,10 @@ def pruned_store(path):
 class BelievesTheFirstAnswer(MongoStore):
     """Takes one member's word, which has it in memory, for a majority's that has it on disk."""
 
-    def _insert(self, document):
+    def __init__(self, url, patience_s):
+        super().__init__(url, patience_s)
         weak = self._database["changes"].with_options(write_concern=WriteConcern(1, j=False))
-        weak.insert_one(document)
+        self._commits._insert = weak.insert_one
 
 
 STORES = {"right": SqliteStore, "unsynced": Unsynced, "mongo": mongo_store, "pruned": pruned_store}

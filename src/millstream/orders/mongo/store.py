@@ -1,9 +1,7 @@
 """The order store's owner on MongoDB: the shared keeper of the contract in `store.py`.
 
-A transaction is the insert of one document whose `_id` is its first revision. The answer may be
-lost with the primary that gave it. Then the same document is inserted again: either it is new now,
-or the `_id` is taken, and a linearizable read says by whom. So an order is stored once, whatever
-dies in between.
+A transaction is the insert of one document whose `_id` is its first revision; `commits.py` tells
+how it is stored once, whatever dies in between.
 """
 
 from __future__ import annotations
@@ -18,20 +16,13 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 import msgspec
-from bson.errors import BSONError
-from pymongo.errors import DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
 
-from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
+from millstream.errors import StoreError, UnknownOrder
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
 from millstream.orders.mongo.address import parse_address
-from millstream.orders.mongo.documents import (
-    Document,
-    fill_text,
-    robot_document,
-    transaction,
-)
+from millstream.orders.mongo.commits import Commits, stored_already
+from millstream.orders.mongo.documents import fill_text, robot_document, transaction
 from millstream.orders.mongo.lease import Lease
 from millstream.orders.mongo.positions import Positions
 from millstream.orders.mongo.projection import Projector, write_projection, write_trades
@@ -42,7 +33,7 @@ from millstream.orders.mongo.reading import (
     pruned_sentence,
     robots_in,
 )
-from millstream.orders.mongo.server import connect, explained, is_passing, patiently, prepare
+from millstream.orders.mongo.server import connect, explained, patiently, prepare
 from millstream.orders.mongo.tail import Tail
 from millstream.orders.store import Change, SavedRobot
 
@@ -51,11 +42,9 @@ __all__ = ["MongoStore"]
 _log = logging.getLogger(__name__)
 _C = TypeVar("_C", MyOrder, Change)
 _T = TypeVar("_T")
-_PAUSE_S: Final = 0.05
 _LATE: Final = 10_000  # changes that the readable collections may lack before writers wait
 _PORTION: Final = 5_000
 _CLOSING_S: Final = 5.0
-_READ_MS: Final = 2_000
 
 
 class MongoStore:
@@ -79,6 +68,9 @@ class MongoStore:
         self._closing = False  # somebody waits to close it: a write must not wait for a primary
         self._attempts = 0
         self._client, self._database = connect(self._address, majority_reads=False)
+        self._commits = Commits(
+            self._database["changes"], self._address.shown, lambda: self._closing, self._break
+        )
         try:
             with explained(self._address.shown):
                 prepare(self._database, self._address.shown)
@@ -126,7 +118,7 @@ class MongoStore:
         ids = [order.order_id for order in orders]
         twice = [order_id for order_id, count in Counter(ids).items() if count > 1]
         if twice:
-            raise _duplicate(twice[0])
+            raise stored_already(twice[0])
 
         def work(first: int) -> list[MyOrder]:
             return [
@@ -264,65 +256,10 @@ class MongoStore:
                 document = transaction(
                     changes, new_ids, self._lease.epoch, token, datetime.now(UTC)
                 )
-                if self._is_committed(document, until_s):
+                if self._commits.is_stored(document, until_s):
                     self._remember(changes)
                     return changes
                 self._catch_up()
-
-    def _is_committed(self, document: Document, until_s: float) -> bool:
-        """True when the transaction is stored for good; False when its revision was taken."""
-        in_doubt = False
-        while True:
-            try:
-                self._insert(document)
-                return True
-            except DuplicateKeyError as error:
-                there = self._judge(document["_id"], until_s)
-                if there is not None:
-                    return there == str(document["token"])
-                details = error.details or {}
-                if "ids" in details["keyPattern"]:
-                    raise _duplicate(details["keyValue"]["ids"]) from None
-                if "_id" not in details["keyPattern"] or time.monotonic() > until_s:
-                    self._fail(error, in_doubt)
-                # An election took back what was there: insert it again.
-            except BSONError as error:  # it has left this process never
-                self._fail(error, in_doubt)
-            except PyMongoError as error:
-                if not is_passing(error) or self._closing or time.monotonic() > until_s:
-                    self._fail(error, in_doubt or is_passing(error))
-                if not in_doubt:
-                    _log.warning("%s: waiting for a primary: %s", self._address.shown, error)
-                in_doubt = True  # from here on only the store itself knows whether it has it
-                time.sleep(_PAUSE_S)
-
-    def _insert(self, document: Document) -> None:
-        """One durable insert, acknowledged by a majority that has it on disk."""
-        self._database["changes"].insert_one(document)
-
-    def _judge(self, revision: int, until_s: float) -> str | None:
-        """The token of the transaction that begins with a revision; no election takes it back."""
-        certain = self._database["changes"].with_options(read_concern=ReadConcern("linearizable"))
-        try:
-            found = patiently(
-                lambda: certain.find_one({"_id": revision}, {"token": 1}, max_time_ms=_READ_MS),
-                until_s,
-            )
-        except PyMongoError as error:
-            self._fail(error, in_doubt=True)
-            raise
-        return None if found is None else str(found["token"])
-
-    def _fail(self, error: PyMongoError | BSONError, in_doubt: bool) -> None:
-        """Raise what happened; while nobody knows what is stored, refuse until a restart."""
-        if in_doubt:
-            self._break("the outcome of an earlier write is not known; start again to read it")
-        try:
-            with explained(self._address.shown):
-                raise error
-        except StoreError as told:
-            why = "; whether this write is stored is not known: start again to read it"
-            raise StoreError(f"{told}{why if in_doubt else ''}") from None
 
     def _write_robots(self, write: Callable[[], object]) -> None:
         # No revision is in the way of an owner that was overtaken: it has to ask.
@@ -409,9 +346,3 @@ def _fill_of(order: MyOrder, report: OrderReport) -> str:
     if report.fill is None or report.happened is not Happened.FILLED:
         return ""
     return fill_text(order, report.fill.trade_id)
-
-
-def _duplicate(order_id: str) -> DuplicateOrder:
-    return DuplicateOrder(
-        f"order {order_id} is in the store already; nothing of this batch was stored"
-    )
