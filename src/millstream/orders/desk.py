@@ -28,6 +28,7 @@ from millstream.model import (
 )
 from millstream.orders.equity import Equity
 from millstream.orders.machine import Happened, OrderReport, is_open
+from millstream.orders.numbers import not_carried, with_carried_numbers
 from millstream.orders.risk import Approved, Exposure, Refusal, RiskBook, RiskState
 from millstream.orders.store import OrderStore
 
@@ -105,7 +106,7 @@ class OrderDesk:
             if order is None or order.robot != output.robot or not is_open(order):
                 _log.info("%s: order %s is not open or not its own", output.robot, wish.order_id)
                 continue
-            answer = self._judge_amend(order, wish, now_ns)
+            answer = _strange(wish) or self._judge_amend(order, wish, now_ns)
             if isinstance(answer, Refusal):
                 why = f"amend refused: {answer.reason}"
                 note = OrderReport(wish.order_id, Happened.NOTED, reason=why)
@@ -176,7 +177,7 @@ class OrderDesk:
         if wish.order_id in batch or self._store.get(wish.order_id) is not None:
             _log.info("%s: order %s is stored already, ignored", robot, wish.order_id)
             return None
-        answer = self._judge(wish, robot, opened, list(batch.values()), now_ns)
+        answer = _strange(wish) or self._judge(wish, robot, opened, list(batch.values()), now_ns)
         if isinstance(answer, Refusal):
             return _rejected(wish, robot, answer, now_ns)
         return _intent(answer, now_ns)
@@ -234,12 +235,19 @@ class OrderDesk:
         return Decimal(repr(price)) if 0 < price < float("inf") else None
 
 
+def _strange(wish: PlaceOrder | AmendOrder) -> Refusal | None:
+    """Looked at first: the limits could not even compare such a number."""
+    reason = not_carried(wish)
+    return Refusal(f"risk: {reason}") if reason else None
+
+
 def _intent(approved: Approved, now_ns: int) -> MyOrder:
     return _order(approved.wish, approved.robot, OrderStatus.INTENT, "", now_ns)
 
 
 def _rejected(wish: PlaceOrder, robot: str, refusal: Refusal, now_ns: int) -> MyOrder:
-    return _order(wish, robot, OrderStatus.REJECTED, refusal.reason, now_ns)
+    shown = with_carried_numbers(wish)
+    return _order(shown, robot, OrderStatus.REJECTED, refusal.reason, now_ns)
 
 
 def _order(wish: PlaceOrder, robot: str, status: OrderStatus, reason: str, now_ns: int) -> MyOrder:

@@ -16,6 +16,7 @@ import msgspec
 
 from millstream.errors import StoreError
 from millstream.model import Liquidity, MyOrder, MyTrade, OrderStatus
+from millstream.orders.numbers import EXACT
 
 __all__ = [
     "LIFE",
@@ -210,7 +211,6 @@ def _trade_of(order: MyOrder, fill: Fill, now_ns: int) -> MyTrade:
 # An average is a quotient of 34 digits (as many as a decimal128 holds), from which the exact cost
 # so far is found again by rounding to 32: real costs have fewer. So the order in which fills came
 # leaves no trace in it.
-_EXACT: Final = Context(prec=100)
 _AVERAGE: Final = Context(prec=34)
 _COST: Final = Context(prec=32)
 _NOTHING: Final = Decimal(0)
@@ -223,19 +223,19 @@ def _with_fill(order: MyOrder, fill: Fill) -> tuple[Decimal, Decimal]:
             f"order {order.order_id}: fill {fill.trade_id} of {fill.volume} at {fill.price} is not "
             "a trade; it is refused, compare it with the venue's own record"
         )
-    filled = _EXACT.add(order.filled_volume, fill.volume)
+    filled = EXACT.add(order.filled_volume, fill.volume)
     if filled > order.volume:
         raise StoreError(
             f"order {order.order_id} is for {order.volume} {order.symbol.base} and has "
             f"{order.filled_volume}: fill {fill.trade_id} of {fill.volume} goes beyond it; it is "
             "refused, compare both with the venue's own record"
         )
-    before = _EXACT.multiply(order.average_price or _NOTHING, order.filled_volume)
-    cost = _EXACT.add(_COST.plus(before), _EXACT.multiply(fill.price, fill.volume))
+    before = EXACT.multiply(order.average_price or _NOTHING, order.filled_volume)
+    cost = EXACT.add(_COST.plus(before), EXACT.multiply(fill.price, fill.volume))
     return filled, _plain(_AVERAGE.divide(cost, filled))
 
 
 def _plain(number: Decimal) -> Decimal:
     """The number without trailing zeros and without an exponent a person would not write."""
-    short = _EXACT.normalize(number)
-    return short.quantize(Decimal(1), context=_EXACT) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]
+    short = EXACT.normalize(number)
+    return short.quantize(Decimal(1), context=EXACT) if short.as_tuple().exponent > 0 else short  # type: ignore[operator]

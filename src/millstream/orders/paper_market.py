@@ -26,6 +26,7 @@ from millstream.model import (
 )
 from millstream.model.events import Levels
 from millstream.orders.machine import Fill, Happened, OrderReport
+from millstream.orders.numbers import EXACT
 
 __all__ = ["PaperMarket"]
 
@@ -44,7 +45,7 @@ class _Live:
 
     def __init__(self, order: MyOrder, rested_ns: int) -> None:
         self.order = order
-        self.open_volume = order.open_volume
+        self.open_volume = EXACT.subtract(order.volume, order.filled_volume)
         self.fills = 0
         self.rested_ns = rested_ns
         # The market's numbers are floats: both sides of a comparison are the nearest to a decimal.
@@ -96,7 +97,7 @@ class PaperMarket:
         now_ns: int,
     ) -> list[OrderReport]:
         old = live.order
-        filled = old.volume - live.open_volume
+        filled = EXACT.subtract(old.volume, live.open_volume)
         whole = old.volume if volume is None else volume
         if whole <= filled:
             why = f"amend refused: {filled:f} is filled already"
@@ -106,7 +107,7 @@ class PaperMarket:
             why = "amend refused: post-only order would take"
             return [self._report(live, Happened.NOTED, now_ns, why)]
         resting.remove(live)
-        live.order, live.open_volume = order, whole - filled
+        live.order, live.open_volume = order, EXACT.subtract(whole, filled)
         live.limit = float(order.price) if order.price is not None else 0.0
         live.rested_ns, live.queue_ahead = now_ns, None
         amended = self._report(live, Happened.AMENDED, now_ns)
@@ -262,7 +263,7 @@ class PaperMarket:
     def _fill(
         self, live: _Live, price: Decimal, volume: Decimal, liquidity: Liquidity, when_ns: int
     ) -> OrderReport:
-        live.open_volume -= volume
+        live.open_volume = EXACT.subtract(live.open_volume, volume)  # or a rest never fills
         live.fills += 1
         fill = Fill(
             trade_id=f"paper-{live.order.order_id}-{live.fills}",
