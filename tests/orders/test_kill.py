@@ -85,6 +85,13 @@ class TestSwitch:
         heartbeat.clock_ns()
         assert KillSwitch(path).look(1).who == "the heartbeat"
 
+    def test_a_clock_that_is_set_back_hides_no_silence(self, path):
+        heartbeat = Heartbeat(5)
+        switch = KillSwitch(path, heartbeat=heartbeat)
+        back_ns = heartbeat.clock_ns() - 600 * 10**9
+        assert switch.look(back_ns).state is ACTIVE
+        assert switch.look(back_ns + 6).state is HALTED
+
     def test_who_ended_in_good_order_is_not_missed(self, path):
         heartbeat = Heartbeat(5)
         heartbeat.clock_ns()

@@ -18,6 +18,7 @@ from millstream.orders import (
     RiskBook,
     RiskLimits,
 )
+from millstream.orders.mongo.mailbox import wish_in
 from millstream.orders.sqlite import SqliteStore
 
 S = OrderStatus
@@ -94,6 +95,15 @@ def test_no_number_at_all_ends_the_desk(number, field):
     desk.amends([Output(1, "quoter", AmendOrder("a2", **{field: number}))], 8)
     assert store.get("a1").status in (S.INTENT, S.REJECTED)
     assert store.get("a2").status is S.INTENT
+
+
+@pytest.mark.parametrize("field", ["volume", "price"])
+def test_what_another_programs_order_asks_for_comes_through_the_same_door(field):
+    asked = {"name": "x", "to": "binance", "symbol": "btc/usdt", "side": "buy", "type": "limit"}
+    asked |= {"volume": "1", "price": "99", "order_id": "a1", field: "1E+40"}
+    store = MemoryStore()
+    OrderDesk(store, RiskBook(LIMITS)).handle([wish_in(asked)], 7)
+    assert f"the {field} is 1E+40" in store.get("a1").reason
 
 
 def test_a_quotient_of_two_decimals_is_carried():

@@ -68,6 +68,14 @@ def test_orders_within_any_one_second_are_limited():
     assert "limit is 2" in reason(judge(book, wished(), now_ns=SECOND + 1))
 
 
+def test_a_clock_that_is_set_back_lengthens_no_second():
+    book = RiskBook(RiskLimits(max_orders_per_second=2))
+    for now_s in (1000, 1000, 400):
+        answer = judge(book, wished(), now_ns=now_s * 10**9)
+    assert isinstance(answer, Refusal)
+    assert isinstance(judge(book, wished(), now_ns=401 * 10**9), Approved)
+
+
 def test_each_robot_has_its_own_rate():
     book = RiskBook(RiskLimits(max_orders_per_second=1))
     assert isinstance(judge(book, wished(), robot="a"), Approved)

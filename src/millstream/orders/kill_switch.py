@@ -62,6 +62,8 @@ class Heartbeat:
 
     def lost(self, now_ns: int) -> str:
         """Why this is no life any more; "" while it is."""
+        if now_ns < self._last_ns:  # the clock was set back: silence counts from here
+            self._last_ns = now_ns
         silent_ns = now_ns - self._last_ns
         if not self._longest_ns or not self._last_ns or silent_ns <= self._longest_ns:
             return ""

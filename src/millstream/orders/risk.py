@@ -150,6 +150,8 @@ class RiskBook:
         if limits.max_open_orders is not None and opened >= limits.max_open_orders:
             return f"{opened} orders are open, the limit is {limits.max_open_orders}"
         times = self._approved_ns.get(name, deque())
+        if times and times[-1] > now_ns:  # the clock was set back: the second begins anew
+            self._approved_ns[name] = times = deque([now_ns] * len(times))
         while times and times[0] <= now_ns - _SECOND_NS:
             times.popleft()
         limit = limits.max_orders_per_second

@@ -223,6 +223,121 @@ class TestDoubt:
         assert world.order().status is S.SENT
 
 
+class TestGivenUp:
+    """An order that was given up after the grace, and that the venue lists later."""
+
+    @pytest.fixture
+    def world(self):
+        world = World()
+        world.place()
+        world.hear(InDoubt("a1", "request timeout"))
+        world.turn(100)
+        world.hear(world.evidence())
+        assert world.order().status is S.REJECTED
+        world.turn(100)
+        return world
+
+    def test_it_is_canceled_there_and_its_robot_is_told(self, world, caplog):
+        world.hear(world.evidence([seen()]))
+        assert world.line.canceled == [("a1", "v1")]
+        assert (world.order().status, world.order().venue_id) == (S.REJECTED, "v1")
+        assert "never reached the venue" in world.order().reason
+        assert "the venue has it all the same, so it is canceled there" in world.order().reason
+        assert "the venue has it all the same" in caplog.text
+
+    def test_it_is_canceled_again_for_as_long_as_it_is_listed_and_told_of_once(self, world):
+        world.hear(world.evidence([seen()]))
+        revision = world.store.revision
+        world.turn(1)
+        assert world.line.asked[-1][0] == ["a1"]
+        world.hear(world.evidence([seen()]))
+        assert world.line.canceled == [("a1", "v1")] * 2
+        assert world.store.revision == revision
+
+    def test_what_it_filled_is_booked_and_then_it_is_asked_for_no_more(self, world):
+        world.hear(world.evidence([seen()]))
+        world.turn(1)
+        world.hear(world.evidence(ended=[seen(S.CANCELED, filled="0.4")]))
+        world.turn(2)
+        assert world.line.asked[-1][0] == ["a1"]  # a fill is missing
+        assert world.line.asked[-1][1] <= 1000 * SECOND  # since it was wished
+        world.hear(world.evidence(ended=[seen(S.CANCELED, filled="0.4")], fills=[seen_fill()]))
+        assert (world.order().status, world.order().filled_volume) == (S.REJECTED, Decimal("0.4"))
+        assert len(world.store.trades()) == 1
+        asked = len(world.line.asked)
+        world.turn(30)
+        assert len(world.line.asked) == asked
+
+    def test_one_that_filled_before_it_was_ever_listed_open_is_booked(self, world):
+        world.hear(world.evidence(ended=[seen(S.FILLED, filled="0.4")], fills=[seen_fill()]))
+        assert (world.order().filled_volume, world.line.canceled) == (Decimal("0.4"), [])
+
+    def test_the_private_stream_has_the_lists_asked_at_once(self, world):
+        world.hear(world.evidence())
+        asked = len(world.line.asked)
+        world.gateway.feed([seen()], world.now_ns)
+        world.turn()
+        assert len(world.line.asked) == asked + 1
+
+    def test_one_that_is_listed_nowhere_any_more_is_given_up_again(self, world):
+        world.hear(world.evidence([seen()]))
+        world.turn(100)
+        world.hear(world.evidence())
+        asked = len(world.line.asked)
+        world.turn(30)
+        assert len(world.line.asked) == asked
+
+    def test_a_foreign_order_with_the_id_of_a_refused_wish_is_left_alone(self, world):
+        world.store.insert([order("b1", status=S.REJECTED)])  # by risk: never sent
+        world.turn()
+        world.hear(world.evidence([seen(order_id="b1", venue_id="v7")]))
+        assert world.line.canceled == []
+        assert world.order("b1").venue_id == ""
+
+
+def test_an_order_that_the_venue_refused_and_lists_as_refused_is_as_it_was(world):
+    world.place()
+    world.hear(Rejected("a1", "no money"))
+    world.turn(100)
+    world.hear(world.evidence(ended=[seen(S.REJECTED)]))
+    assert (world.order().reason, world.line.canceled) == ("no money", [])
+
+
+class TestClock:
+    def test_an_order_in_doubt_is_asked_for_and_settled_though_the_clock_is_set_back(self, world):
+        world.place()
+        world.hear(InDoubt("a1", "request timeout"))
+        world.turn(30)
+        world.hear(world.evidence())
+        asked = len(world.line.asked)
+        world.turn(-600)
+        assert len(world.line.asked) == asked + 1
+        world.hear(world.evidence())
+        assert world.order().status is S.UNKNOWN
+        world.turn(91)
+        world.hear(world.evidence())
+        assert world.order().status is S.REJECTED
+
+    def test_the_dead_mans_timer_is_renewed_though_the_clock_is_set_back(self, world):
+        signs = []
+        world.line.cancel_all_after = signs.append
+        settings = LiveSettings(VENUE, cancel_all_after_s=60)
+        venue = LiveVenue(settings, world.line, world.store, world.told.extend)
+        for now_s in (1000, 1001, 401, 402, 421):
+            venue.advance(now_s * SECOND)
+        assert signs == [60, 60, 60]
+
+    def test_a_clock_that_is_set_forward_asks_early_and_never_twice_at_once(self, world):
+        world.place()
+        world.hear(Placed("a1", "v1"))
+        asked = len(world.line.asked)
+        world.turn(6000)
+        world.turn()
+        assert len(world.line.asked) == asked + 1
+        world.hear(world.evidence([seen()]))
+        assert world.order().status is S.WORKING
+
+
 class TestCancel:
     def test_a_cancel_ends_the_order_only_when_the_venue_shows_it(self, world):
         world.place()

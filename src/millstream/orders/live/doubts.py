@@ -5,6 +5,7 @@ An order is in doubt from the first sign of it until evidence settles it:
     sign of doubt   ask after 0.5 s, then 1, 2, 4 … 30 s
     Moved           ask within 0.5 s, however long it has been in doubt
     settled, ended  asked for no more
+    clock set back  asked for at once; a doubt of the time ahead is as old as this moment
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ class Doubts:
 
     def __init__(self) -> None:
         self._doubts: dict[str, _Doubt] = {}
+
+    def set_back(self, now_ns: int) -> None:
+        """The clock was set back. No doubt gets older by it: clocks that swing prove nothing."""
+        for doubt in self._doubts.values():
+            doubt.since_ns = min(doubt.since_ns, now_ns)
+            doubt.next_ns = 0
 
     def begin(self, order_id: str, now_ns: int) -> int:
         """Doubt an order, if it is not in doubt already. Returns since when."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
+from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade, OrderStatus
 from millstream.orders.live.evidence import same_order
 from millstream.orders.machine import is_open
 from millstream.orders.store import OrderRecord
@@ -22,7 +22,7 @@ class OwnOrders:
         self._record, self._exchange, self._on_fill = record, exchange, on_fill
         self._after = 0  # the last revision that was read
         self._order_ids: dict[str, str] = {}  # by the venue's id, of every order there was
-        self._born_ns: dict[str, int] = {}  # when open orders were wished
+        self._born_ns: dict[str, int] = {}  # when open orders were wished, and given up ones
         self._filled: set[CurrencyPair] = set()
 
     def follow(self) -> None:
@@ -41,13 +41,23 @@ class OwnOrders:
         """The order that the venue calls so, ended or not."""
         return self.get(self._order_ids.get(venue_id, ""))
 
+    def given_up(self, seen: MyOrder) -> MyOrder | None:
+        """The order that the venue speaks of, if it was sent and is REJECTED here."""
+        order = self.get(seen.order_id) or self.of_venue_id(seen.venue_id)
+        if order is None or order.order_id not in self._born_ns or is_open(order):
+            return None
+        same = (order.exchange, order.symbol, order.side) == (
+            self._exchange, seen.symbol, seen.side,
+        )  # fmt: skip
+        return order if same else None
+
     def open(self) -> list[MyOrder]:
         """Every open order."""
         orders = self._record.orders(open_only=True)
         return [order for order in orders if order.exchange is self._exchange]
 
     def born_ns(self, order: MyOrder) -> int:
-        """When an open order was wished."""
+        """When an open order, or one that was given up, was wished."""
         return self._born_ns.get(order.order_id, order.received_ns)
 
     def positions(self) -> dict[str, Decimal]:
@@ -67,7 +77,7 @@ class OwnOrders:
             self._order_ids[change.venue_id] = change.order_id
         if is_open(change):
             self._born_ns.setdefault(change.order_id, change.received_ns)
-        else:
+        elif change.status is not OrderStatus.REJECTED:
             self._born_ns.pop(change.order_id, None)
 
 

@@ -92,6 +92,7 @@ class LiveVenue:
         self._asking = False
         self._next_reconcile_ns = 0
         self._next_sign_ns = 0  # when the venue has to hear that we are there
+        self._seen_ns = 0  # the clock, when it was looked at last
 
     # ---- what the gateway asks for ------------------------------------------------------------
 
@@ -148,6 +149,7 @@ class LiveVenue:
 
     def advance(self, now_ns: int) -> list[OrderReport]:
         """What came back; and ask again where it is time."""
+        self._look_at_the_clock(now_ns)
         self._own.follow()
         self._teller.compare(self._own, now_ns)
         reports, self._refused = self._refused, []
@@ -156,6 +158,13 @@ class LiveVenue:
         self._ask_what_is_due(now_ns)
         self._sign_of_life(now_ns)
         return reports
+
+    def _look_at_the_clock(self, now_ns: int) -> None:
+        """Of a clock that was set back no interval waits until it has caught up: all are due."""
+        if now_ns < self._seen_ns:
+            self._doubts.set_back(now_ns)
+            self._next_reconcile_ns = self._next_sign_ns = 0
+        self._seen_ns = now_ns
 
     def _open_here(self, order_id: str) -> MyOrder | None:
         """An open order of this exchange; another's ids may be those of somebody's order here."""
@@ -235,6 +244,8 @@ class LiveVenue:
         order = self._own.get(event.order_id)
         if order is None:
             order = among(self._own.open(), event)
+        if is_open(event) and self._own.given_up(event) is not None:
+            self._next_reconcile_ns = 0  # the lists prove it, and then it is canceled
         if order is None or not is_open(order):
             return []
         if missing_fills(order, event, ()) or event.status is OrderStatus.FILLED:
@@ -256,7 +267,8 @@ class LiveVenue:
         whole = now_ns >= self._next_reconcile_ns
         if not whole and not self._doubts.due(now_ns):
             return
-        opened = {order.order_id: order for order in self._own.open()}
+        mine = [*self._own.open(), *self._scales.risen.orders()]
+        opened = {order.order_id: order for order in mine}
         doubtful = [opened[one] for one in self._doubts.keep(opened)]
         asked = list(opened.values()) if whole else doubtful
         if not asked and not whole:

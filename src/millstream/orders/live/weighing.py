@@ -8,6 +8,7 @@ listed open, and a cancel is wished   as shown         is canceled again, and st
 nowhere, before the grace is over     nothing          stays in doubt
 nowhere after it, and never seen      REJECTED         never reached the venue
 nowhere after it, though it was open  nothing          stays in doubt: only the venue can say how
+listed, though it is REJECTED here    fills, a note    is canceled, and asked for until it ended
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from millstream.orders.lines.answers import Evidence
 from millstream.orders.live.doubts import Doubts
 from millstream.orders.live.evidence import missing_fills, reports_of, same_order
 from millstream.orders.live.own import OwnOrders
+from millstream.orders.live.risen import Risen
 from millstream.orders.machine import Happened, OrderReport, is_open
 
 __all__ = ["Scales"]
@@ -36,6 +38,7 @@ class Scales:
 
     def __init__(self, own: OwnOrders, doubts: Doubts, grace_s: int) -> None:
         self._own, self._doubts, self._grace_ns = own, doubts, grace_s * _SECOND_NS
+        self.risen = Risen(own, doubts, self._grace_ns)
 
     def weigh(
         self, evidence: Evidence, placing: Container[str], now_ns: int
@@ -63,7 +66,8 @@ class Scales:
                 to_cancel.append(msgspec.structs.replace(order, venue_id=seen.venue_id))
             elif not changed_since:
                 self._doubts.settle(order.order_id)
-        return reports + self._late_fills(evidence), to_cancel
+        risen, again = self.risen.weigh(evidence, now_ns)
+        return reports + risen + self._late_fills(evidence), to_cancel + again
 
     def _not_found(self, order: MyOrder, evidence: Evidence) -> list[OrderReport]:
         since_ns = self._doubts.begin(order.order_id, evidence.answered_ns)
