@@ -226,3 +226,10 @@ def test_what_is_lost_in_one_pair_counts_in_the_wishes_of_another(store):
     one.handle([wish("b2")], 5)
     assert store.get("b1").status is S.INTENT
     assert "100.01 USDT below the best" in store.get("b2").reason
+
+
+def test_a_ticker_with_one_side_is_worth_that_side_and_not_half_of_it(store):
+    one = desk(store, max_order_notional=Decimal(60))
+    one.observe([ticker(1, bid=0.0, ask=100.0)])
+    one.handle([wish("a1", price=None)], 2)
+    assert "is worth 100.0 USDT" in store.get("a1").reason

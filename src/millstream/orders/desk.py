@@ -225,7 +225,8 @@ class OrderDesk:
     def _reference_price(self, exchange: Exchange, symbol: CurrencyPair) -> Decimal | None:
         quote = self._quotes.get((exchange, symbol))
         if isinstance(quote, Ticker):
-            price = quote.mid_price
+            bid, ask = quote.bid_price, quote.ask_price  # 0: that side is empty
+            price = quote.mid_price if bid and ask else max(bid, ask)
         elif isinstance(quote, Trade):
             price = quote.price
         elif quote is not None and quote.bids and quote.asks:

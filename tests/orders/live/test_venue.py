@@ -417,6 +417,13 @@ class TestAmend:
         world.turn(2)
         assert len(world.line.asked) == asked + 1
 
+    def test_a_list_without_a_volume_does_not_amend_the_order_to_nothing(self, world):
+        world.place()
+        world.hear(Placed("a1", "v1"))
+        world.turn(1)
+        world.hear(world.evidence([seen(volume="0", price="101")]))
+        assert (world.order().price, world.order().volume) == (Decimal(101), Decimal(1))
+
 
 class TestStream:
     def trade(self, **more):

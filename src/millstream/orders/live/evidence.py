@@ -46,8 +46,9 @@ def reports_of(
         reports.insert(0, OrderReport(order.order_id, Happened.ACCEPTED, seen.venue_id))
     if amends and is_open(seen) and _differs(order, seen):
         amended = OrderReport(
-            order.order_id, Happened.AMENDED, seen.venue_id, price=seen.price, volume=seen.volume
-        )
+            order.order_id, Happened.AMENDED, seen.venue_id,
+            price=seen.price, volume=seen.volume or None,  # 0: the venue did not say
+        )  # fmt: skip
         reports.insert(0, amended)
     end = _ENDS.get(seen.status)
     if end is not None and not missing_fills(order, seen, fills):
@@ -64,4 +65,4 @@ def missing_fills(order: MyOrder, seen: MyOrder, fills: Sequence[SeenFill]) -> b
 def _differs(order: MyOrder, seen: MyOrder) -> bool:
     if order.type not in _PRICED or seen.price is None:
         return False
-    return seen.price != order.price or seen.volume != order.volume
+    return seen.price != order.price or seen.volume not in (order.volume, 0)
