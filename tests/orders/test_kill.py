@@ -1,5 +1,6 @@
 """The kill switch: from every side, through restarts, with robots that hang."""
 
+import fcntl
 import json
 import os
 import socket
@@ -57,6 +58,29 @@ class TestSwitch:
         switch.set(REDUCING, "anna", "", 1)
         halted = switch.set(HALTED, "ben", "", 2)
         assert switch.set(REDUCING, "anna", "", 3) == switch.set(HALTED, "cleo", "", 4) == halted
+
+    def test_a_reduce_in_one_process_never_overwrites_a_halt_in_another(self, path, switch):
+        other, write = KillSwitch(path), switch._write
+        halting = threading.Thread(target=other.set, args=(HALTED, "ben", "", 2))
+
+        def slowly(brake):
+            halting.start()
+            halting.join(0.05)  # long enough to halt between this one's look and its write
+            write(brake)
+
+        switch._write = slowly
+        switch.set(REDUCING, "anna", "", 1)
+        halting.join(5)
+        assert KillSwitch(path).read().state is HALTED
+
+    def test_a_process_that_is_stopped_while_it_sets_holds_up_no_kill(self, path, switch):
+        held = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert switch.set(HALTED, "anna", "", 1).state is HALTED
+        finally:
+            os.close(held)
+        assert KillSwitch(path).read().state is HALTED
 
     def test_a_person_can_touch_the_file(self, path, switch):
         path.with_name("orders.sqlite.halt").touch()

@@ -1,11 +1,20 @@
 from collections import defaultdict
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.orders.sample import book, order, ticker, trade
 
-from millstream.model import CurrencyPair, Liquidity, OrderStatus, Side, TimeInForce, Trade
+from millstream.model import (
+    CurrencyPair,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+    Trade,
+)
 from millstream.orders import Happened, PaperSettings, PaperVenue
 
 H = Happened
@@ -348,3 +357,37 @@ def test_nothing_is_filled_twice_from_nowhere_or_by_the_past(happened, latency_n
             quoted |= {(Side.BUY, level): v for level, v in event.asks}
     assert all(volume <= orders[order_id].volume for order_id, volume in filled.items())
     assert len(trade_ids) == len(set(trade_ids))
+
+
+# ---- amending a stop ----------------------------------------------------------------------------
+
+
+def asleep(**changes):
+    """A stop to sell, and the venue where it sleeps."""
+    on, made = venue(), msgspec.structs.replace(order(side=Side.SELL), **changes)
+    assert said(placed(on, made)) == [H.ACCEPTED]
+    return on, made
+
+
+def amended(on, made, price, volume):
+    on.amend(made.order_id, price, volume, 20)
+    return on.advance(20)
+
+
+def test_a_sleeping_stop_is_amended_and_wakes_with_what_it_was_amended_to():
+    on, made = asleep(type=OrderType.STOP_LIMIT, stop_price=Decimal(95))
+    (report,) = amended(on, made, Decimal(94), Decimal("0.5"))
+    assert (report.happened, report.price, report.volume) == (
+        H.AMENDED,
+        Decimal(94),
+        Decimal("0.5"),
+    )
+    on.feed(book(25, [(94.5, 2.0)], [(96.0, 2.0)]))
+    assert fills(on.feed(trade(30, 95.0, 1.0)) + on.advance(40)) == [("94.5", "0.5")]
+
+
+def test_a_price_for_a_stop_without_one_is_refused_with_a_sentence():
+    on, made = asleep(type=OrderType.STOP, price=None, stop_price=Decimal(95))
+    (report,) = amended(on, made, Decimal(94), None)
+    assert report.happened is H.NOTED
+    assert report.reason.startswith("amend refused: it has a stop price alone")

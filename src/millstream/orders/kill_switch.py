@@ -7,13 +7,14 @@ turn, so a robot that hangs is not asked.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from millstream.orders.risk import RiskState
 __all__ = ["Brake", "Heartbeat", "KillSwitch"]
 
 _log = logging.getLogger(__name__)
+_LOCK_PATIENCE_S: Final = 0.2  # a process that was stopped may hold it: a kill waits for nobody
 _RANKS: Final = {RiskState.ACTIVE: 0, RiskState.REDUCING: 1, RiskState.HALTED: 2}
 
 
@@ -114,7 +116,7 @@ class KillSwitch:
 
         Raises StoreError when it cannot be written; it holds for this process even then.
         """
-        with self._setting:
+        with self._setting, _alone_in(self._file.parent):
             before = self.read()
             if _RANKS[state] <= _RANKS[before.state]:
                 return before
@@ -171,6 +173,31 @@ class KillSwitch:
                 f"kill switch {self._file}: it cannot be written ({error.strerror}); stop the "
                 "session's process, then make room or check the permissions"
             ) from error
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Between a look and a write no other process writes: a reduce must not overwrite a halt."""
+    try:
+        held = os.open(folder, os.O_RDONLY)
+    except OSError:  # to write there fails, too, and says why
+        yield
+        return
+    try:
+        until_s = time.monotonic() + _LOCK_PATIENCE_S
+        while not _locked(held) and time.monotonic() < until_s:
+            time.sleep(0.001)
+        yield
+    finally:
+        os.close(held)
+
+
+def _locked(held: int) -> bool:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _parsed(file: Path) -> Brake:

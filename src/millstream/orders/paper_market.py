@@ -81,7 +81,15 @@ class PaperMarket:
     def amend(
         self, order_id: str, price: Decimal | None, volume: Decimal | None, now_ns: int
     ) -> list[OrderReport]:
-        """Give a resting order another price or volume; it goes to the end of its queue."""
+        """Give an order another price or volume; one that rests goes to the end of its queue."""
+        for number, stop in enumerate(self._stops):
+            if stop.order_id == order_id:
+                if price is not None and stop.price is None:
+                    why = "amend refused: it has a stop price alone, and that is not amended"
+                    return [self._report(_Live(stop, now_ns), Happened.NOTED, now_ns, why)]
+                changed = replace(stop, price=price or stop.price, volume=volume or stop.volume)
+                self._stops[number] = changed
+                return [self._amended(_Live(changed, now_ns), now_ns)]
         for resting in self._resting.values():
             for live in resting:
                 if live.order.order_id == order_id:
@@ -110,9 +118,11 @@ class PaperMarket:
         live.order, live.open_volume = order, EXACT.subtract(whole, filled)
         live.limit = float(order.price) if order.price is not None else 0.0
         live.rested_ns, live.queue_ahead = now_ns, None
-        amended = self._report(live, Happened.AMENDED, now_ns)
-        amended = replace(amended, price=order.price, volume=whole)
-        return [amended, *self._enter(live, now_ns)]
+        return [self._amended(live, now_ns), *self._enter(live, now_ns)]
+
+    def _amended(self, live: _Live, now_ns: int) -> OrderReport:
+        report = self._report(live, Happened.AMENDED, now_ns)
+        return replace(report, price=live.order.price, volume=live.order.volume)
 
     def _enter(self, live: _Live, now_ns: int) -> list[OrderReport]:
         order = live.order
