@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Half of the time of most tests is waiting for processes, disks and elections: two files at once.
+AT_ONCE := -n 2 --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
 .PHONY: demo test lint types venv bench soak clean help
@@ -13,7 +15,7 @@ demo: $(VENV)/runtime.done  ## trade at a simulated exchange, journal it, replay
 	@$(BIN)/millstream demo $(DEMO)
 
 test: $(VENV)/develop.done .freqtrade/done .mongod/done  ## the tests
-	$(BIN)/python -m pytest -m "not soak" $(TESTS)
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not soak" $(TESTS)
 
 soak: $(VENV)/develop.done .freqtrade/done .mongod/done  ## the long reliability runs
 	$(BIN)/python -m pytest -m soak $(TESTS)

@@ -1,6 +1,8 @@
 """Whole sessions at the simulated exchanges: REST and private streams, a cut, and faults."""
 
+import asyncio
 import time
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -90,8 +92,10 @@ def test_resting_orders_fill_by_the_private_stream_long_before_the_account_is_as
 ):
     with trading_exchange(exchange=venue, seed=5, speed=10.0, limits=False) as exchange:
         session = session_at(exchange, venue, client, tmp_path / "out", reconcile_s=3600)
+        seen = SimpleNamespace(my_trade_queue=asyncio.Queue())
+        session.streams[1].bind_observer(seen)  # a fill may come by the answer to an order, too
         session.start()
-        wait(session, lambda: len(session.store.trades()) >= 3)
+        wait(session, lambda: min(seen.my_trade_queue.qsize(), len(session.store.trades())) >= 3)
         session.stop("the test is over")
         truth = compare_with_exchange(exchange.rest, session.store.trades())
         open_there = [
