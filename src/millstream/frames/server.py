@@ -160,12 +160,6 @@ class FrameServer:
         except BadMessage as error:
             _log.error("a frame was not published: %s", error)
 
-    def publish_from_thread(self, message: PublishFrame | PublishWhitelist) -> None:
-        """`publish` from any other thread."""
-        if self._loop is None:
-            raise StreamError("api_server: it has not been started.")
-        self._loop.call_soon_threadsafe(self.publish, message)
-
     def figures(self) -> list[FollowerFigures]:
         """Every connection as it stands."""
         return [follower.figures for follower in self.producer.followers]
