@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Half of the time of most tests is waiting for processes, disks and elections: two files at once.
 AT_ONCE := -n 2 --dist loadfile
+# A test that waits for ever fails, with every thread's stack; the longest takes a minute.
+BOUNDED := --timeout 300
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 
 .PHONY: demo test lint types venv bench soak clean help
@@ -15,7 +17,7 @@ demo: $(VENV)/runtime.done  ## trade at a simulated exchange, journal it, replay
 	@$(BIN)/millstream demo $(DEMO)
 
 test: $(VENV)/develop.done .freqtrade/done .mongod/done  ## the tests
-	$(BIN)/python -m pytest $(AT_ONCE) -m "not soak" $(TESTS)
+	$(BIN)/python -m pytest $(AT_ONCE) $(BOUNDED) -m "not soak" $(TESTS)
 
 soak: $(VENV)/develop.done .freqtrade/done .mongod/done  ## the long reliability runs
 	$(BIN)/python -m pytest -m soak $(TESTS)

@@ -1,7 +1,25 @@
 """What holds for every test."""
 
+import faulthandler
+import os
 import signal
+import sys
+
+LEAVE_WITHIN_S = 60
+A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 
 # Tests end the programs they start by Ctrl-C's signal. A shell that runs the tests in the
 # background has it ignored, and every program that they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_logreport(report):
+    """Tell a failure when it happens: a run that is ended from outside prints no summary."""
+    if report.failed and not A_WORKER:
+        print(f"\n{report.nodeid} failed ({report.when})\n{report.longreprtext}", file=sys.stderr)
+
+
+def pytest_sessionfinish():
+    """Let nothing that a test left behind keep the run from ending."""
+    if A_WORKER:
+        faulthandler.dump_traceback_later(LEAVE_WITHIN_S, exit=True, file=sys.__stderr__)

@@ -51,6 +51,7 @@ TOUCH_THE_WORLD = {
     "config.py": "reads a file and the environment",
     "bus/addresses.py": "folders and locks of endpoints",
     "bus/command_zmq.py": "sockets",
+    "bus/context.py": "sockets",
     "bus/door_zmq.py": "a socket",
     "bus/ipc_publisher.py": "sockets, and the time of what it makes",
     "bus/keys.py": "key files, and who may come in by sockets",

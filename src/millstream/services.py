@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import zmq
 
 from millstream.bus import (
+    Context,
     IPCCommandSystem,
     IPCPublisher,
     Republisher,
@@ -159,7 +159,7 @@ class ServiceProcess:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run all services until `stop`, or until every one has ended by itself."""
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context = Context()
         self._publisher = IPCPublisher(self._context, prepare_root(self._root))
         living = asyncio.create_task(self._live())
         waiting: set[asyncio.Task[Any]] = {living, asyncio.create_task(stop.wait())}

@@ -14,6 +14,7 @@ process; `command_zmq.py` carries commands between processes by the rules of `co
 from millstream.bus.addresses import default_root, prepare_root
 from millstream.bus.command_zmq import IPCCommandSystem
 from millstream.bus.commands import CommandRefused, CommandTimedOut, IPCCommand
+from millstream.bus.context import Context
 from millstream.bus.ipc_publisher import IPCPublisher, Republisher
 from millstream.bus.keys import Keys, load_keys
 from millstream.bus.publisher import EventPublisher
@@ -24,6 +25,7 @@ __all__ = [
     "Bus",
     "CommandRefused",
     "CommandTimedOut",
+    "Context",
     "EventPublisher",
     "FirstThen",
     "IPCCommand",

@@ -15,6 +15,7 @@ from pathlib import Path
 import zmq
 
 from millstream.bus.addresses import LONGEST_PATH, default_root, prepare_root
+from millstream.bus.context import Context
 from millstream.errors import ConfigError, did_you_mean
 
 __all__ = ["Door", "ask", "door_file", "doors"]
@@ -48,7 +49,7 @@ class Door:
 
     def __init__(self, directory: Path, process: str = ONLY) -> None:
         self._file = door_file(directory, process)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context = Context()
         self._socket = self._context.socket(zmq.ROUTER)
         try:
             self._place = _place_for(self._file)
@@ -87,7 +88,7 @@ def ask(
     Raises ConfigError when there is no answer, or no such door.
     """
     file = _chosen(directory, process)
-    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+    with Context() as context, context.socket(zmq.DEALER) as dealer:
         dealer.linger = 0
         dealer.identity = request.encode()  # the answer finds its way by it
         dealer.connect(f"ipc://{file.resolve()}")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from millstream.bus.context import Context
 from millstream.bus.keys import REFUSED, Keys, Porter, refusal, tell_refusals
 from millstream.bus.readable import Readable
 from millstream.errors import ConfigError
@@ -172,7 +173,7 @@ class Bus:
     """
 
     def __init__(self, keys: Keys | None = None) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context = Context()
         self._ends: list[Sender | Receiver] = []
         self._keys = keys
         self._porter: Porter | None = None
