@@ -1,9 +1,11 @@
 """A stream that has reconnected for months holds no more than one that has reconnected twice."""
 
 import asyncio
+import gc
 import logging
 from collections import Counter
 from contextlib import AsyncExitStack
+from weakref import WeakSet
 
 import pytest
 from msgspec import structs
@@ -21,6 +23,7 @@ from millstream.exchange import get_exchange_stream
 from millstream.model import Channel
 from millstream.stream.limits import HostLimits
 from millstream.stream.supervisor import LOOK_EVERY_S
+from millstream.stream.websocket import Connection
 
 PATIENCE = {"first_delay_s": 0.01, "longest_delay_s": 0.02, "message_pause_s": 0.001}
 REPLACED = {"overlap_s": 0.02, "lifetime_s": 0.3}  # the cuts interrupt some replacements, too
@@ -117,17 +120,21 @@ def test_private_channels_hold_as_much_after_many_reconnects():
 
 def test_a_connection_that_was_replaced_is_let_go():
     async def main():
+        others = connections()
         async with scripted(TONGUES[0](), 1, 0.01) as venue:
-            stream, observer = stream_of(venue), Nobody()
-            stream.bind_observer(observer)
+            stream = stream_of(venue)
+            stream.bind_observer(Nobody())
             running = asyncio.create_task(stream.start())
-            await until(lambda: reconnects(stream) >= 1, 20)
-            await until(lambda: connections(stream, observer) == len(stream.topics()) / 2, 5)
+            await until(lambda: is_live(stream), 30)
+            first = connections() - others
+            assert first
+            await until(lambda: reconnects(stream) >= 1, 30)
+            await until(lambda: not (gc.collect(), len(first))[1], 30)
             await stream.stop()
             await running
 
-    def connections(stream, observer):
-        return reached([stream], observer)["millstream.stream.websocket.Connection"]
+    def connections():
+        return WeakSet(one for one in gc.get_objects() if isinstance(one, Connection))
 
     asyncio.run(main())
 
