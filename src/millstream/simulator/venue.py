@@ -15,12 +15,14 @@ resting order's price. A change is told to listeners in the order in which thing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 import msgspec
 
 from millstream.model import CurrencyPair, OrderStatus, OrderType, Side, TimeInForce
 from millstream.simulator.balances import Balances
+from millstream.simulator.checks import check
+from millstream.simulator.money import Money
 from millstream.simulator.orders import (
     MARKET,
     ZERO,
@@ -38,7 +40,6 @@ from millstream.simulator.orders import (
 )
 from millstream.simulator.resting import PairBook
 
-_FINENESS = Decimal("1e-8")  # of a fee
 _TRADES_APART = 1_000_000_000
 
 
@@ -61,6 +62,7 @@ class Venue:
         self.pairs = {one.pair: one for one in pairs}
         self.books = {pair: PairBook() for pair in self.pairs}
         self.balances = {name: Balances(start) for name, start in accounts.items()}
+        self._money = Money(rules, self.balances)
         self.orders: dict[int, Order] = {}  # every order of a client there ever was
         self.fills: list[Fill] = []
         self.last_price: dict[CurrencyPair, Decimal] = {}
@@ -101,25 +103,7 @@ class Venue:
         rules = self.pairs.get(wish.pair)
         if rules is None:
             raise Refused(Reason.UNKNOWN_PAIR)
-        stop = wish.type in (OrderType.STOP, OrderType.STOP_LIMIT)
-        limit = wish.type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
-        by_quote = wish.type is OrderType.MARKET and wish.quote_volume > 0
-        for wanted, number in ((limit, wish.price), (stop, wish.stop_price)):
-            if wanted and number <= 0:
-                raise Refused(Reason.BAD_REQUEST, "price")
-            if wanted and number % rules.tick:
-                raise Refused(Reason.PRICE_TICK)
-        if not by_quote:
-            if wish.volume <= 0:
-                raise Refused(Reason.BAD_REQUEST, "volume")
-            if wish.volume < rules.min_volume:
-                raise Refused(Reason.VOLUME_MINIMUM)
-            if wish.volume % rules.lot:
-                raise Refused(Reason.VOLUME_LOT)
-        price = wish.price or wish.stop_price or self.last_price.get(wish.pair, ZERO)
-        worth = wish.quote_volume if by_quote else price * wish.volume
-        if price and worth < rules.min_notional:
-            raise Refused(Reason.NOTIONAL_MINIMUM)
+        check(wish, rules, self.last_price.get(wish.pair, ZERO))
         if wish.client_id and any(
             order.wish.client_id == wish.client_id for order in self.open_orders(wish.account)
         ):
@@ -139,9 +123,9 @@ class Venue:
         elif wish.post_only and self.books[wish.pair].crosses(wish.side, wish.price):
             raise Refused(Reason.WOULD_TAKE)
         if wish.type is OrderType.MARKET:
-            self._check_market(order)
+            self._size_market(order)
         else:
-            self._hold(order)
+            self._money.hold(order)
         self._next_order += 1
         self.orders[order.id] = self._open[order.id] = order
         self._tell(ChangeKind.NEW, order, now_ns)
@@ -181,20 +165,17 @@ class Venue:
         if order.wish.post_only and crosses:
             raise Refused(Reason.WOULD_TAKE)
         old = order.volume, order.price
-        balances = self.balances[wish.account]
-        balances.release(order.pays_with, order.held)
-        old_held, order.held = order.held, ZERO
+        old_held = self._money.release(order)
         side = book.side(wish.side)
         stays = new_price == order.price and new_volume <= order.volume
         if not stays:
             side.remove(order)
         order.volume, order.price = new_volume, new_price
         try:
-            self._hold(order)
+            self._money.hold(order)
         except Refused:
             order.volume, order.price = old
-            order.held = old_held
-            balances.hold(order.pays_with, old_held)
+            self._money.hold_again(order, old_held)
             if not stays and not order.asleep:
                 side.add(order)
             raise
@@ -351,27 +332,9 @@ class Venue:
         maker: bool,
         now_ns: int,
     ) -> None:
-        wish, pair = order.wish, order.wish.pair
-        balances = self.balances[wish.account]
-        share = order.held * volume / order.left if volume < order.left else order.held
-        balances.release(order.pays_with, share)
-        order.held -= share
-        cost = price * volume
-        rate = self.rules.maker_fee if maker else self.rules.taker_fee
-        bought = wish.side is Side.BUY
-        in_quote = self.rules.fee_in_quote or not bought
-        fee = ((cost if in_quote else volume) * rate).quantize(_FINENESS, ROUND_DOWN)
-        currency = pair.quote if in_quote else pair.base
-        balances.add(pair.base, volume if bought else -volume)
-        balances.add(pair.quote, -cost if bought else cost)
-        balances.add(currency, -fee)
-        balances.changed_ns = now_ns
-        fill = Fill(
-            *(trade_id, order.id, wish.account, pair, wish.side, price, volume),
-            *(fee, currency, maker, now_ns),
-        )
+        fill = self._money.settle(order, trade_id, price, volume, maker, now_ns)
         order.filled += volume
-        order.quote_filled += cost
+        order.quote_filled += price * volume
         order.updated_ns = now_ns
         order.status = OrderStatus.FILLED if order.left <= 0 else OrderStatus.PARTIAL
         order.fills.append(fill)
@@ -384,10 +347,8 @@ class Venue:
         self, order: Order, status: OrderStatus, now_ns: int, reason: str, asked_as: str = ""
     ) -> None:
         self.books[order.wish.pair].side(order.wish.side).remove(order)
-        balances = self.balances[order.wish.account]
-        balances.release(order.pays_with, order.held)
-        balances.changed_ns = now_ns
-        order.held = ZERO
+        self._money.release(order)
+        self.balances[order.wish.account].changed_ns = now_ns
         order.status, order.reason, order.updated_ns = status, reason, now_ns
         order.asleep = False
         self._open.pop(order.id, None)
@@ -407,45 +368,12 @@ class Venue:
         for listener in self.on_change:
             listener(change)
 
-    # ---- money and stops ------------------------------------------------------------------------
+    # ---- market orders and stops ----------------------------------------------------------------
 
-    def _hold(self, order: Order) -> None:
-        if order.wish.side is Side.SELL:
-            amount = order.left
-        else:
-            amount = order.left * (order.price or order.wish.stop_price)
-            if self.rules.fee_in_quote:
-                amount *= 1 + self.rules.taker_fee
-        self.balances[order.wish.account].hold(order.pays_with, amount)
-        order.held = amount
-
-    def _check_market(self, order: Order) -> None:
-        """Size a market order by the book and see that it can be paid; raises Refused."""
+    def _size_market(self, order: Order) -> None:
         wish = order.wish
-        rules = self.pairs[wish.pair]
-        budget = wish.quote_volume
-        volume = cost = ZERO
-        for other in self.books[wish.pair].side(wish.side.opposite).in_priority():
-            if wish.account == other.wish.account:
-                continue
-            part = other.left
-            if budget:
-                part = min(part, ((budget - cost) / other.price).quantize(rules.lot, ROUND_DOWN))
-            else:
-                part = min(part, wish.volume - volume)
-            if part <= 0:
-                break
-            volume += part
-            cost += part * other.price
-        if budget:
-            if volume <= 0:
-                raise Refused(Reason.NO_LIQUIDITY)
-            order.volume = volume
-        needed = order.volume
-        if wish.side is Side.BUY:
-            needed = cost * (1 + self.rules.taker_fee) if self.rules.fee_in_quote else cost
-        if needed > self.balances[wish.account].of(order.pays_with).free:
-            raise Refused(Reason.NO_BALANCE, order.pays_with)
+        opposite = self.books[wish.pair].side(wish.side.opposite)
+        self._money.size_market(order, opposite.in_priority(), self.pairs[wish.pair].lot)
 
     def _wake(self, pair: CurrencyPair, now_ns: int) -> None:
         """Trigger the stops that the last trades reached, and those that these reach."""
@@ -461,11 +389,9 @@ class Venue:
         order.asleep, order.triggered, order.updated_ns = False, True, now_ns
         self._tell(ChangeKind.TRIGGERED, order, now_ns)
         if order.wish.type is OrderType.STOP:
-            balances = self.balances[order.wish.account]
-            balances.release(order.pays_with, order.held)
-            order.held = ZERO
+            self._money.release(order)
             try:
-                self._check_market(order)
+                self._size_market(order)
             except Refused:
                 self._end(order, OrderStatus.EXPIRED, now_ns, "Insufficient funds")
                 return
