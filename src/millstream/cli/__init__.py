@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import shell_complete
 
 from millstream import __version__
 
@@ -24,10 +27,16 @@ COMMANDS = {
     "simulate": "Run exchanges on 127.0.0.1 for any client to trade on.",
     "record": "Record an exchange's raw frames as a tape.",
     "replay": "Replay a journal through its robots and prove it equal.",
+    "diff": "Name the first difference of two recorded runs: event, order, field.",
     "why": "Explain one order: market, state, action, risk, each step to the venue and back.",
     "analyze": "Save what journals tell as tables: SQLite, DuckDB, Parquet or MongoDB.",
     "new-config": "Print a configuration to begin with, or its JSON schema.",
 }
+
+COMPLETE = "_MILLSTREAM_COMPLETE"  # what a shell sets that asks how a word may go on
+
+# What only the user can mend: a full disk, a quota, a broken disk.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class _Commands(click.Group):
@@ -55,7 +64,9 @@ def millstream() -> None:
 
 
 def main() -> None:
-    """Run a command. Exit code: 0 done, 1 not equal or not whole, 2 wrong input."""
+    """Run a command. Exit code: 0 done, 1 not equal or not whole, 2 wrong input, 3 our own fault,
+    130 interrupted, 141 nobody reads what it prints.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who called us: nobody wants to read it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # until the process ends
@@ -64,27 +75,65 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command and return its exit code; a user sees sentences, never a traceback."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _unread()
+    except SystemExit as ended:  # how rich tells of a broken pipe
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        return _unread()
+    except OSError as error:
+        return _unwritten(error)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     from millstream.errors import MillstreamError
 
     try:
-        done: Any = millstream.main(arguments, prog_name="millstream", standalone_mode=False)
+        # Not millstream.main: to that, a pipe that nobody reads is a failure without a name.
+        if asked := os.environ.get(COMPLETE):
+            return shell_complete(millstream, {}, "millstream", COMPLETE, asked)
+        with millstream.make_context("millstream", arguments) as context:
+            done: Any = millstream.invoke(context)
+    except click.exceptions.Exit as ended:  # of --help and --version
+        return ended.exit_code
     except click.ClickException as error:
         error.show()
         return 2
-    except click.exceptions.Abort:
+    except (KeyboardInterrupt, EOFError, click.exceptions.Abort):
+        click.echo(err=True)  # what follows is not to stand behind the terminal's ^C
         return _say("interrupted", 130)
     except MillstreamError as error:
         return _say(str(error), 2)
-    except BrokenPipeError:  # nobody reads what we print any more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.errno in NO_ROOM:
+            raise
         if error.filename is None or os.environ.get("MILLSTREAM_DEBUG"):
             return _fault(error)
         return _say(f"{_shortened(error.filename)}: {error.strerror}; check the path", 2)
     except Exception as error:
         return _fault(error)
     return done if isinstance(done, int) else 0
+
+
+def _unread() -> int:
+    """Nobody reads what we print any more, as behind `| head`: end without a word."""
+    _print_nothing_more()
+    return 128 + signal.SIGPIPE
+
+
+def _unwritten(error: OSError) -> int:
+    _print_nothing_more()
+    where = "the output" if error.filename is None else _shortened(error.filename)
+    return _say(f"{where}: cannot be written: {error.strerror}; make room, then begin again", 2)
+
+
+def _print_nothing_more() -> None:
+    """What Python still holds of our output goes nowhere, instead of failing once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fault(error: Exception) -> int:

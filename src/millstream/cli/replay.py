@@ -22,7 +22,7 @@ def replay(directory: Path, as_json: bool) -> int:
     journal is damaged; the first difference is named by event, robot and field.
     """
     show = sys.stderr.isatty() and not as_json
-    proof = replay_session(directory, _show_progress if show else None)
+    proof = replay_session(directory, show_progress if show else None)
     if show:
         click.echo("\r", nl=False, err=True)
     if as_json:
@@ -60,5 +60,6 @@ def difference_line(equal: bool, damage: str, first: dict[str, Any] | None) -> s
     )
 
 
-def _show_progress(sequence: int) -> None:
+def show_progress(sequence: int) -> None:
+    """How far it has come, on the line it stands on."""
     click.echo(f"\r{sequence:,} events", nl=False, err=True)

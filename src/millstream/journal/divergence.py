@@ -5,7 +5,7 @@ Pure. Two outputs are the same when their bytes are: 1.0 and 1.00 are two prices
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from enum import Enum
 from itertools import takewhile
@@ -17,7 +17,15 @@ from millstream.model.actions import Checkpoint, Output
 from millstream.model.events import Event
 from millstream.model.tags import TAGS
 
-__all__ = ["Difference", "describe", "first_difference", "kind_of"]
+__all__ = [
+    "Difference",
+    "describe",
+    "differences",
+    "first_difference",
+    "kind_of",
+    "name_of",
+    "text",
+]
 
 _NAMES = {number: name.partition(".")[0] for name, number in TAGS.items()}
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -105,8 +113,10 @@ def _output_difference(recorded: Output, replayed: Output) -> tuple[str, Any, An
         return "kind", describe(was), describe(now)
     if isinstance(was, Checkpoint) and isinstance(now, Checkpoint) and was.state != now.state:
         # The state before its hash: the hash only says that something differs.
-        return _difference(_state(was), _state(now), "state") or ("state", was.state, now.state)
-    return _difference(was, now, "") or ("", was, now)
+        found = differences(_state(was), _state(now), "state")
+        return found[0] if found else ("state", was.state, now.state)
+    found = differences(was, now)
+    return found[0] if found else ("", was, now)
 
 
 def _state(checkpoint: Checkpoint) -> Any:
@@ -116,38 +126,43 @@ def _state(checkpoint: Checkpoint) -> Any:
         return checkpoint.state
 
 
-def _difference(was: Any, now: Any, path: str) -> tuple[str, Any, Any] | None:
-    """The path to the first inner value that differs, with both values."""
+def differences(was: Any, now: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Every inner value that differs: the path to it, and both values."""
     if _encode(was) == _encode(now):
-        return None
+        return []
+    return list(_inner(was, now, path)) or [(path, was, now)]
+
+
+def _inner(was: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    before = f"{path}." if path else ""
     if isinstance(was, msgspec.Struct) and type(was) is type(now):
         for name in was.__struct_fields__:
-            step = f"{path}.{name}" if path else name
-            if found := _difference(getattr(was, name), getattr(now, name), step):
-                return found
+            yield from differences(getattr(was, name), getattr(now, name), f"{before}{name}")
     elif isinstance(was, dict) and isinstance(now, dict):
         for key in sorted(was.keys() | now.keys(), key=str):
-            step = f"{path}.{key}"
-            if key not in was or key not in now:
-                return step, was.get(key, "missing"), now.get(key, "missing")
-            if found := _difference(was[key], now[key], step):
-                return found
+            step = f"{before}{key}"
+            if key in was and key in now:
+                yield from differences(was[key], now[key], step)
+            else:
+                yield step, was.get(key, "missing"), now.get(key, "missing")
     elif isinstance(was, list | tuple) and isinstance(now, list | tuple):
         for index, (one, other) in enumerate(zip(was, now, strict=False)):
-            if found := _difference(one, other, f"{path}[{index}]"):
-                return found
+            yield from differences(one, other, f"{path}[{index}]")
         shared = min(len(was), len(now))
-        longer = was if len(was) > shared else now
-        if len(was) != len(now):
-            rest = longer[shared]
-            step = f"{path}[{shared}]"
-            return (step, rest, "missing") if longer is was else (step, "missing", rest)
-    return path, was, now
+        if len(was) > shared:
+            yield f"{path}[{shared}]", was[shared], "missing"
+        elif len(now) > shared:
+            yield f"{path}[{shared}]", "missing", now[shared]
 
 
 def kind_of(message: msgspec.Struct) -> str:
     """The promised name of a message, without its version: "place_order"."""
-    return _NAMES[message.__struct_config__.tag]  # type: ignore[index]
+    return name_of(type(message))
+
+
+def name_of(kind: type[msgspec.Struct]) -> str:
+    """The promised name of a kind of message."""
+    return _NAMES[kind.__struct_config__.tag]  # type: ignore[index]
 
 
 def describe(message: msgspec.Struct) -> str:

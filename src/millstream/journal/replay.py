@@ -20,7 +20,7 @@ from millstream.journal.reader import Journal
 from millstream.model.actions import Checkpoint, Output, PlaceOrder
 from millstream.model.codec import AnyEvent, decode_events, decode_outputs, encode_outputs
 
-__all__ = ["Handler", "ReplayReport", "replay"]
+__all__ = ["Handler", "ReplayReport", "decoded", "replay"]
 
 _Message = TypeVar("_Message", bound=msgspec.Struct)
 _PROGRESS_EVENTS = 10_000
@@ -78,7 +78,7 @@ def replay(
             if block.kind is Kind.OUTPUTS:
                 comparison.match(block)
             elif block.kind is Kind.EVENTS:
-                events = _decoded(decode_events, block)
+                events = decoded(decode_events, block)
                 first = block.first_sequence
                 comparison.begin(first, events)
                 waiting = comparison.waiting
@@ -137,7 +137,7 @@ class _Comparison:
         answered = self.waiting[: block.count]
         # Bytes first: to encode is cheaper than to decode, and nearly always that is all.
         if encode_outputs(answered) != block.body:
-            self._compare(_decoded(decode_outputs, block), more_recorded=True)
+            self._compare(decoded(decode_outputs, block), more_recorded=True)
         del self.waiting[: block.count]
         if self.difference is None:
             for output in answered:
@@ -165,7 +165,8 @@ class _Comparison:
         )
 
 
-def _decoded(decode: Callable[[bytes], list[_Message]], block: Block) -> list[_Message]:
+def decoded(decode: Callable[[bytes], list[_Message]], block: Block) -> list[_Message]:
+    """The messages of a block; raises JournalError, saying where, when it holds something else."""
     try:
         messages = decode(block.body)
     except BadMessage as error:
