@@ -81,7 +81,7 @@ TOUCH_THE_WORLD = {
     "frames/rest.py": "answers requests",
     "frames/server.py": "sockets, and secrets of a run",
     "frames/turns.py": "the event loop's turns",
-    "session/gateways.py": "names files",
+    "session/gateways.py": "names files, and the clock of what a venue is waited for",
     "journal/directory.py": "files",
     "journal/reader.py": "files",
     "journal/replay.py": "measures how fast it went",

@@ -41,7 +41,8 @@ class Trader:
         """A new life of the gateway, on the same store."""
         settings = LiveSettings(BINANCE, 60 * SECOND, compare_balances=False)
         line = SeededLine(self.world)
-        venue = self._venue_type(settings, line, self.store, lambda events: None)
+        steady_ns = lambda: self.world.now_ns  # noqa: E731
+        venue = self._venue_type(settings, line, self.store, lambda events: None, steady_ns)
         self.gateway = self._gateway_type(self.store, venue, 10 * SECOND)
         self.gateway.start(self.world.clock_ns)
 
@@ -66,7 +67,7 @@ class Trader:
                     if opened:
                         self.gateway.cancel([dice.choice(opened).order_id], world.clock_ns)
             if dice.random() < 0.15:
-                world.skew_ns = int(dice.uniform(-15, 15) * SECOND)
+                world.skew_ns = int(dice.choice((15, 3600)) * dice.uniform(-1, 1) * SECOND)
             if dice.random() < 0.2:
                 self.begin()  # killed, and started again
 

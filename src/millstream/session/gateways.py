@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from millstream.config import (
@@ -31,13 +32,11 @@ from millstream.orders.sqlite import SqliteStore
 from millstream.orders.store import OrderRecord, OrderStore
 
 if TYPE_CHECKING:
-    from millstream.orders.mongo.commands import CommandBox
-    from millstream.orders.mongo.mailbox import OrderMailbox
-
-if TYPE_CHECKING:
     from millstream.orders.lines.binance.line import BinanceLine
     from millstream.orders.lines.ccxt.line import CcxtLine
     from millstream.orders.lines.ib.line import IBLine
+    from millstream.orders.mongo.commands import CommandBox
+    from millstream.orders.mongo.mailbox import OrderMailbox
 
 _IB_CLIENT_ID = 2  # the streams' is 1: TWS takes each but once
 
@@ -161,7 +160,7 @@ def open_venue(
         section.compare_balances,
         section.cancel_all_after_s,
     )
-    return LiveVenue(settings, line, record, tell)
+    return LiveVenue(settings, line, record, tell, monotonic_ns)
 
 
 def _line(section: GatewaySection, exchange: Exchange) -> CcxtLine | BinanceLine:

@@ -36,16 +36,6 @@ def test_a_sign_of_life_asks_soon_whatever_was_asked_before():
     assert doubts.due(20 * SECOND + SECOND // 2)
 
 
-def test_a_clock_that_is_set_back_asks_at_once_and_begins_the_doubt_anew():
-    doubts = Doubts()
-    doubts.begin("a1", 1000 * SECOND)
-    doubts.begin("a2", 300 * SECOND)
-    doubts.set_back(400 * SECOND)
-    assert doubts.due(400 * SECOND)
-    assert doubts.begin("a1", 401 * SECOND) == 400 * SECOND
-    assert doubts.begin("a2", 401 * SECOND) == 300 * SECOND
-
-
 def test_what_is_settled_or_ended_is_asked_for_no_more():
     doubts = Doubts()
     doubts.begin("a1", 0)

@@ -36,7 +36,7 @@ def told_after_three_looks(exchange, store):
         line = CcxtLine(exchange, keys, url=rest.url, paced=False, timeout_s=5)
         line.open()
         settings = LiveSettings(exchange, reconcile_ns=20_000_000)
-        gateway = Gateway(store, LiveVenue(settings, line, store, told.extend))
+        gateway = Gateway(store, LiveVenue(settings, line, store, told.extend, time.monotonic_ns))
         gateway.start(time.time_ns())
         deadline = time.monotonic() + 20
         while len(rest.sent_to(path)) < 4:  # three of them have been looked at by then

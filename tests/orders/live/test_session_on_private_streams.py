@@ -155,7 +155,7 @@ def test_a_venue_cancels_what_rests_when_we_are_silent(tmp_path):
         line.open()
         store = MemoryStore()
         settings = LiveSettings(Exchange.KRAKEN, cancel_all_after_s=3)
-        venue = LiveVenue(settings, line, store, lambda events: None)
+        venue = LiveVenue(settings, line, store, lambda events: None, time.monotonic_ns)
         venue.place(one, time.time_ns())
         renewed_until = time.monotonic() + 5
         while time.monotonic() < renewed_until:

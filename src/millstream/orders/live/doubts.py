@@ -5,7 +5,8 @@ An order is in doubt from the first sign of it until evidence settles it:
     sign of doubt   ask after 0.5 s, then 1, 2, 4 … 30 s
     Moved           ask within 0.5 s, however long it has been in doubt
     settled, ended  asked for no more
-    clock set back  asked for at once; a doubt of the time ahead is as old as this moment
+
+Times are of a clock that nobody sets: how long an order has been in doubt decides what is believed.
 """
 
 from __future__ import annotations
@@ -35,21 +36,15 @@ class Doubts:
     def __init__(self) -> None:
         self._doubts: dict[str, _Doubt] = {}
 
-    def set_back(self, now_ns: int) -> None:
-        """The clock was set back. No doubt gets older by it: clocks that swing prove nothing."""
-        for doubt in self._doubts.values():
-            doubt.since_ns = min(doubt.since_ns, now_ns)
-            doubt.next_ns = 0
-
-    def begin(self, order_id: str, now_ns: int) -> int:
+    def begin(self, order_id: str, steady_ns: int) -> int:
         """Doubt an order, if it is not in doubt already. Returns since when."""
-        return self._doubts.setdefault(order_id, _Doubt(now_ns)).since_ns
+        return self._doubts.setdefault(order_id, _Doubt(steady_ns)).since_ns
 
-    def hurry(self, order_id: str, now_ns: int) -> None:
+    def hurry(self, order_id: str, steady_ns: int) -> None:
         """Doubt an order, and ask soon."""
-        self.begin(order_id, now_ns)
+        self.begin(order_id, steady_ns)
         doubt = self._doubts[order_id]
-        doubt.next_ns = min(doubt.next_ns, now_ns + _SOONEST_NS)
+        doubt.next_ns = min(doubt.next_ns, steady_ns + _SOONEST_NS)
 
     def settle(self, order_id: str) -> None:
         """Evidence has said how it stands."""
@@ -60,12 +55,12 @@ class Doubts:
         self._doubts = {one: doubt for one, doubt in self._doubts.items() if one in opened}
         return list(self._doubts)
 
-    def due(self, now_ns: int) -> bool:
+    def due(self, steady_ns: int) -> bool:
         """Whether it is time to ask."""
-        return any(doubt.next_ns <= now_ns for doubt in self._doubts.values())
+        return any(doubt.next_ns <= steady_ns for doubt in self._doubts.values())
 
-    def asked(self, now_ns: int) -> None:
+    def asked(self, steady_ns: int) -> None:
         """All are being asked for now."""
         for doubt in self._doubts.values():
             doubt.tries += 1
-            doubt.next_ns = now_ns + min(_LATEST_NS, _SOONEST_NS << min(doubt.tries, 10))
+            doubt.next_ns = steady_ns + min(_LATEST_NS, _SOONEST_NS << min(doubt.tries, 10))

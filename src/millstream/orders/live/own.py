@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Final
 
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade, OrderStatus
 from millstream.orders.live.evidence import same_order
 from millstream.orders.machine import is_open
 from millstream.orders.store import OrderRecord
 
-__all__ = ["OwnOrders", "among"]
+__all__ = ["IS_GONE", "IS_THERE", "NEVER_CAME", "OwnOrders", "among"]
+
+# In the reason of an order that was given up, so that a later life knows it by the store alone.
+NEVER_CAME: Final = "never reached the venue"
+IS_THERE: Final = "the venue has it all the same, so it is canceled there"
+IS_GONE: Final = "it is there no more"
 
 
 class OwnOrders:
@@ -24,6 +30,8 @@ class OwnOrders:
         self._order_ids: dict[str, str] = {}  # by the venue's id, of every order there was
         self._born_ns: dict[str, int] = {}  # when open orders were wished, and given up ones
         self._filled: set[CurrencyPair] = set()
+        self._never_came: dict[str, int] = {}  # given up, and not seen since: when
+        self.risen: dict[str, None] = {}  # given up, seen since, and not known to be gone
 
     def follow(self) -> None:
         """Read what the store has learned since."""
@@ -51,6 +59,11 @@ class OwnOrders:
         )  # fmt: skip
         return order if same else None
 
+    def never_came(self, since_ns: int) -> list[MyOrder]:
+        """Those that were given up since then, and that no list has shown since."""
+        found = [self.get(one) for one, when_ns in self._never_came.items() if when_ns >= since_ns]
+        return [order for order in found if order is not None]
+
     def open(self) -> list[MyOrder]:
         """Every open order."""
         orders = self._record.orders(open_only=True)
@@ -77,8 +90,19 @@ class OwnOrders:
             self._order_ids[change.venue_id] = change.order_id
         if is_open(change):
             self._born_ns.setdefault(change.order_id, change.received_ns)
-        elif change.status is not OrderStatus.REJECTED:
+        elif change.status is OrderStatus.REJECTED:
+            self._read_given_up(change)
+        else:
             self._born_ns.pop(change.order_id, None)
+
+    def _read_given_up(self, order: MyOrder) -> None:
+        self._never_came.pop(order.order_id, None)
+        self.risen.pop(order.order_id, None)
+        if IS_THERE in order.reason:
+            if IS_GONE not in order.reason:
+                self.risen[order.order_id] = None
+        elif order.reason.startswith(NEVER_CAME):
+            self._never_came[order.order_id] = order.received_ns
 
 
 def among(orders: list[MyOrder], seen: MyOrder) -> MyOrder | None:

@@ -1,27 +1,27 @@
 """Orders that were given up here as REJECTED, and that the venue has all the same. Pure.
 
 They came after the grace, or the refusal was none. Here they stay REJECTED, for what ended never
-reopens: so the venue is told to cancel them, and what they fill is booked.
+reopens: so the venue is told to cancel them, and what they fill is booked. Their reasons say which
+of them may still be there: a later life goes on asking for those.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from millstream.model import MyOrder
-from millstream.orders.lines.answers import Evidence
+from millstream.orders.lines.answers import Evidence, SeenFill
 from millstream.orders.live.doubts import Doubts
 from millstream.orders.live.evidence import missing_fills
-from millstream.orders.live.own import OwnOrders
+from millstream.orders.live.own import IS_GONE, IS_THERE, OwnOrders
 from millstream.orders.machine import Happened, OrderReport, is_open
 
 __all__ = ["Risen"]
 
 _log = logging.getLogger(__name__)
-_NOTE: Final = "the venue has it all the same, so it is canceled there"
 
 
 class Risen:
@@ -29,14 +29,15 @@ class Risen:
 
     def __init__(self, own: OwnOrders, doubts: Doubts, grace_ns: int) -> None:
         self._own, self._doubts, self._grace_ns = own, doubts, grace_ns
-        self._order_ids: dict[str, None] = {}  # as a set that keeps its order
 
     def orders(self) -> list[MyOrder]:
         """Those to be asked for, as the store has them now."""
-        return [order for one in self._order_ids if (order := self._own.get(one)) is not None]
+        return [order for one in self._own.risen if (order := self._own.get(one)) is not None]
 
-    def weigh(self, evidence: Evidence, now_ns: int) -> tuple[list[OrderReport], list[MyOrder]]:
-        """What to store, and which to cancel."""
+    def weigh(
+        self, evidence: Evidence, asked_ns: int, steady_ns: int
+    ) -> tuple[list[OrderReport], list[MyOrder]]:
+        """What to store, and which to cancel. asked_ns, steady_ns: as for `Scales.weigh`."""
         reports: list[OrderReport] = []
         to_cancel: list[MyOrder] = []
         listed: set[str] = set()
@@ -45,46 +46,52 @@ class Risen:
             if order is None or order.received_ns > evidence.asked_ns:
                 continue  # it may have been refused since the venue was asked
             listed.add(order.order_id)
-            if not is_open(seen) and not seen.filled_volume:
-                self._forget(order.order_id)  # gone, or it never was anything but refused
-                continue
-            reports += self._of(order, seen, evidence)
+            if not is_open(seen) and not seen.filled_volume and IS_THERE not in order.reason:
+                continue  # it never was anything but refused
+            fills = [one for one in evidence.fills if one.venue_id == seen.venue_id]
+            gone = not is_open(seen) and not missing_fills(order, seen, fills)
+            reports += _reports_of(order, seen, fills, gone=gone)
             if is_open(seen):
                 to_cancel.append(replace(order, venue_id=seen.venue_id))
-            fills = [one for one in evidence.fills if one.venue_id == seen.venue_id]
-            if is_open(seen) or missing_fills(order, seen, fills):
-                self._order_ids[order.order_id] = None
-                self._doubts.begin(order.order_id, now_ns)
+            if gone:
+                self._forget(order)
             else:
-                self._forget(order.order_id)
+                self._own.risen[order.order_id] = None
+                self._doubts.begin(order.order_id, steady_ns)
         if not evidence.failure:
-            self._give_up_again(
-                [one for one in self.orders() if one.order_id not in listed], evidence
-            )
+            for order in self.orders():
+                if order.order_id not in listed and order.symbol in evidence.symbols:
+                    reports += self._not_found(order, asked_ns, steady_ns)
         return reports, to_cancel
 
-    def _of(self, order: MyOrder, seen: MyOrder, evidence: Evidence) -> list[OrderReport]:
-        reports: list[OrderReport] = []
-        if _NOTE not in order.reason:
-            reason = f"{order.reason or 'rejected'}; {_NOTE}"
-            _log.error("order %s: %s", order.order_id, reason)
-            reports = [
-                OrderReport(order.order_id, Happened.ACCEPTED, seen.venue_id),  # its id there
-                OrderReport(order.order_id, Happened.NOTED, reason=reason),
-            ]
-        return reports + [
-            OrderReport(order.order_id, Happened.FILLED, seen.venue_id, one.fill)
-            for one in evidence.fills
-            if one.venue_id == seen.venue_id
-        ]
+    def _not_found(self, order: MyOrder, asked_ns: int, steady_ns: int) -> list[OrderReport]:
+        if asked_ns - self._doubts.begin(order.order_id, steady_ns) < self._grace_ns:
+            return []
+        _log.error("order %s: the venue lists it nowhere any more", order.order_id)
+        self._forget(order)
+        return [_noted(order, gone=True)]
 
-    def _give_up_again(self, missing: list[MyOrder], evidence: Evidence) -> None:
-        for order in missing:
-            waited_ns = evidence.asked_ns - self._doubts.begin(order.order_id, evidence.asked_ns)
-            if order.symbol in evidence.symbols and waited_ns >= self._grace_ns:
-                _log.error("order %s: the venue lists it nowhere any more", order.order_id)
-                self._forget(order.order_id)
+    def _forget(self, order: MyOrder) -> None:
+        self._own.risen.pop(order.order_id, None)
+        self._doubts.settle(order.order_id)
 
-    def _forget(self, order_id: str) -> None:
-        self._order_ids.pop(order_id, None)
-        self._doubts.settle(order_id)
+
+def _reports_of(
+    order: MyOrder, seen: MyOrder, fills: Sequence[SeenFill], *, gone: bool
+) -> list[OrderReport]:
+    note = _noted(order, gone=gone)
+    if IS_THERE not in order.reason:
+        _log.error("order %s: %s", order.order_id, note.reason)
+    return [
+        OrderReport(order.order_id, Happened.ACCEPTED, seen.venue_id),  # its id there
+        note,
+        *(OrderReport(order.order_id, Happened.FILLED, seen.venue_id, one.fill) for one in fills),
+    ]
+
+
+def _noted(order: MyOrder, *, gone: bool) -> OrderReport:
+    """Its reason as a later life has to read it."""
+    reason = (order.reason or "rejected").removesuffix(f"; {IS_GONE}")
+    reason = reason if IS_THERE in reason else f"{reason}; {IS_THERE}"
+    reason = f"{reason}; {IS_GONE}" if gone else reason
+    return OrderReport(order.order_id, Happened.NOTED, reason=reason)

@@ -1,8 +1,8 @@
 """A live venue for the gateway: sends once, and lets only evidence settle what is in doubt.
 
-Pure: the way to the venue (`Line`) is given, and so is the time. Evidence is what the venue lists
-as open, as ended and as filled; it is asked for at the start, after each reconnect of the private
-stream, once a minute, and soon after anything that leaves an order in doubt.
+Pure: the way to the venue (`Line`) is given, and so are both clocks. Evidence is what the venue
+lists as open, as ended and as filled; it is asked for at the start, after each reconnect of the
+private stream, once a minute, and soon after anything that leaves an order in doubt.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ __all__ = ["LiveSettings", "LiveVenue"]
 
 _log = logging.getLogger(__name__)
 _SECOND_NS: Final = 1_000_000_000
+_RISING_NS: Final = 86_400 * _SECOND_NS  # given up for longer than this: no list would tell
+_LOOKS_BACK: Final = 3  # a list that cannot be had whole must not spoil the answers for ever
 _SKEW_NS: Final = 60 * _SECOND_NS  # the venue's clock may be as far behind ours
 
 
@@ -69,6 +71,7 @@ class LiveVenue:
 
     record: the store, to read only. tell: given what followers should hear of beside changes of
     orders: every open order of the account (`MyOrderBatch`), and differences (`Gap`).
+    steady_ns: a clock that nobody sets; how long something takes is measured by it alone.
     """
 
     def __init__(
@@ -77,8 +80,10 @@ class LiveVenue:
         line: Line,
         record: OrderRecord,
         tell: Callable[[Sequence[Event]], object],
+        steady_ns: Callable[[], int],
     ) -> None:
         self._settings = settings
+        self._steady_ns = steady_ns
         self._exchange = settings.exchange
         self._facts = FACTS[settings.exchange]
         self._line = line
@@ -91,8 +96,9 @@ class LiveVenue:
         self._refused: list[OrderReport] = []  # orders for another exchange
         self._asking = False
         self._next_reconcile_ns = 0
+        self._asked_ns = 0  # when the question under way was asked
+        self._looks_back = _LOOKS_BACK  # whole questions left that look back farther
         self._next_sign_ns = 0  # when the venue has to hear that we are there
-        self._seen_ns = 0  # the clock, when it was looked at last
 
     # ---- what the gateway asks for ------------------------------------------------------------
 
@@ -115,7 +121,7 @@ class LiveVenue:
         if order.venue_id or self._facts.cancels_by_client_id or order_id in self._placing:
             self._line.cancel(order)
         else:
-            self._doubts.begin(order_id, now_ns)  # it is canceled when its id is found
+            self._doubts.begin(order_id, self._steady_ns())  # canceled when its id is found
 
     def amend(
         self, order_id: str, price: Decimal | None, volume: Decimal | None, now_ns: int
@@ -130,7 +136,7 @@ class LiveVenue:
         self._own.follow()
         for order in orders:
             if order.exchange is self._exchange:
-                self._doubts.begin(order.order_id, self._own.born_ns(order))
+                self._doubts.begin(order.order_id, self._steady_ns())
         return []
 
     def feed(self, event: Event) -> list[OrderReport]:
@@ -149,22 +155,15 @@ class LiveVenue:
 
     def advance(self, now_ns: int) -> list[OrderReport]:
         """What came back; and ask again where it is time."""
-        self._look_at_the_clock(now_ns)
+        steady_ns = self._steady_ns()
         self._own.follow()
         self._teller.compare(self._own, now_ns)
         reports, self._refused = self._refused, []
         for answer in self._line.answers():
-            reports += self._take(answer, now_ns)
-        self._ask_what_is_due(now_ns)
-        self._sign_of_life(now_ns)
+            reports += self._take(answer, steady_ns)
+        self._ask_what_is_due(steady_ns, now_ns)
+        self._sign_of_life(steady_ns)
         return reports
-
-    def _look_at_the_clock(self, now_ns: int) -> None:
-        """Of a clock that was set back no interval waits until it has caught up: all are due."""
-        if now_ns < self._seen_ns:
-            self._doubts.set_back(now_ns)
-            self._next_reconcile_ns = self._next_sign_ns = 0
-        self._seen_ns = now_ns
 
     def _open_here(self, order_id: str) -> MyOrder | None:
         """An open order of this exchange; another's ids may be those of somebody's order here."""
@@ -174,12 +173,12 @@ class LiveVenue:
 
     # ---- answers ------------------------------------------------------------------------------
 
-    def _take(self, answer: Answer, now_ns: int) -> list[OrderReport]:
+    def _take(self, answer: Answer, steady_ns: int) -> list[OrderReport]:
         match answer:
             case Placed(order_id, venue_id, at_rest):
                 self._placing.discard(order_id)
                 if not at_rest:
-                    self._doubts.begin(order_id, now_ns)
+                    self._doubts.begin(order_id, steady_ns)
                 return [OrderReport(order_id, Happened.ACCEPTED, venue_id)]
             case Rejected(order_id, reason):
                 self._placing.discard(order_id)
@@ -190,33 +189,34 @@ class LiveVenue:
                 return [OrderReport(order_id, Happened.CANCELED, reason=why)]
             case InDoubt(order_id, reason):
                 self._placing.discard(order_id)
-                self._doubts.begin(order_id, now_ns)
+                self._doubts.begin(order_id, steady_ns)
                 return [OrderReport(order_id, Happened.UNKNOWN, reason=reason)]
             case Moved(order_id):
-                self._doubts.hurry(order_id, now_ns)
+                self._doubts.hurry(order_id, steady_ns)
                 return []
             case Canceled(order_id):
-                self._doubts.begin(order_id, now_ns)
+                self._doubts.begin(order_id, steady_ns)
                 return []
             case NotCanceled(order_id, reason):
                 _log.info("order %s: the cancel was not taken: %s", order_id, reason)
-                self._doubts.begin(order_id, now_ns)
+                self._doubts.begin(order_id, steady_ns)
                 return []
             case Amended(order_id, price, volume, venue_id):
                 happened = Happened.AMENDED
                 return [OrderReport(order_id, happened, venue_id, price=price, volume=volume)]
             case NotAmended(order_id, reason, in_doubt):
                 if in_doubt:
-                    self._doubts.begin(order_id, now_ns)
+                    self._doubts.begin(order_id, steady_ns)
                 return [OrderReport(order_id, Happened.NOTED, reason=f"amend: {reason}")]
             case Evidence():
                 self._asking = False
-                return self._weigh(answer, now_ns)
+                return self._weigh(answer, steady_ns)
 
-    def _weigh(self, evidence: Evidence, now_ns: int) -> list[OrderReport]:
+    def _weigh(self, evidence: Evidence, steady_ns: int) -> list[OrderReport]:
         if evidence.failure:
             _log.warning("%s: not all could be asked: %s", self._exchange, evidence.failure)
-        reports, to_cancel = self._scales.weigh(evidence, self._placing, now_ns)
+        asked = self._asked_ns, steady_ns
+        reports, to_cancel = self._scales.weigh(evidence, self._placing, *asked)
         for order in to_cancel:
             self._line.cancel(order)
         if not evidence.failure:
@@ -230,7 +230,8 @@ class LiveVenue:
             return []
         order = self._own.get(event.order_id)
         if order is None or event.synthetic or not self._facts.fills_by_stream:
-            self._next_reconcile_ns = min(self._next_reconcile_ns, event.received_ns + _SECOND_NS)
+            soon_ns = self._steady_ns() + _SECOND_NS
+            self._next_reconcile_ns = min(self._next_reconcile_ns, soon_ns)
             return []
         fill = Fill(
             event.trade_id, event.price, event.volume, event.fee, event.fee_currency,
@@ -249,37 +250,41 @@ class LiveVenue:
         if order is None or not is_open(order):
             return []
         if missing_fills(order, event, ()) or event.status is OrderStatus.FILLED:
-            self._doubts.begin(order.order_id, event.received_ns)
+            self._doubts.begin(order.order_id, self._steady_ns())
         return reports_of(order, event, ())
 
     # ---- questions ----------------------------------------------------------------------------
 
-    def _sign_of_life(self, now_ns: int) -> None:
+    def _sign_of_life(self, steady_ns: int) -> None:
         """Renew the venue's timer, three times before it would run out."""
         seconds = self._settings.cancel_all_after_s
-        if seconds and now_ns >= self._next_sign_ns:
-            self._next_sign_ns = now_ns + seconds * _SECOND_NS // 3
+        if seconds and steady_ns >= self._next_sign_ns:
+            self._next_sign_ns = steady_ns + seconds * _SECOND_NS // 3
             self._line.cancel_all_after(seconds)
 
-    def _ask_what_is_due(self, now_ns: int) -> None:
+    def _ask_what_is_due(self, steady_ns: int, now_ns: int) -> None:
         if self._asking:
             return
-        whole = now_ns >= self._next_reconcile_ns
-        if not whole and not self._doubts.due(now_ns):
+        whole = steady_ns >= self._next_reconcile_ns
+        if not whole and not self._doubts.due(steady_ns):
             return
         mine = [*self._own.open(), *self._scales.risen.orders()]
+        if whole and self._looks_back:
+            # What was given up by an earlier life may have come, and gone, while nobody ran.
+            self._looks_back -= 1
+            mine += self._own.never_came(now_ns - _RISING_NS)
         opened = {order.order_id: order for order in mine}
         doubtful = [opened[one] for one in self._doubts.keep(opened)]
         asked = list(opened.values()) if whole else doubtful
         if not asked and not whole:
             return
-        self._doubts.asked(now_ns)
+        self._doubts.asked(steady_ns)
         if whole:
-            self._next_reconcile_ns = now_ns + self._settings.reconcile_ns
+            self._next_reconcile_ns = steady_ns + self._settings.reconcile_ns
         born_ns = (self._own.born_ns(order) for order in asked)
         since_ns = min([*born_ns, now_ns - self._settings.reconcile_ns])
         since_ns = max(0, since_ns - _SKEW_NS)
         pairs = {order.symbol for order in asked} | (self._pairs if whole else set())
         holdings = whole and self._settings.compare_balances
-        self._asking = True
+        self._asking, self._asked_ns = True, steady_ns
         self._line.ask(asked, sorted(pairs), since_ns, holdings)

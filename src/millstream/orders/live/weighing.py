@@ -23,7 +23,7 @@ from millstream.model import MyOrder, OrderStatus
 from millstream.orders.lines.answers import Evidence
 from millstream.orders.live.doubts import Doubts
 from millstream.orders.live.evidence import missing_fills, reports_of, same_order
-from millstream.orders.live.own import OwnOrders
+from millstream.orders.live.own import NEVER_CAME, OwnOrders
 from millstream.orders.live.risen import Risen
 from millstream.orders.machine import Happened, OrderReport, is_open
 
@@ -41,9 +41,13 @@ class Scales:
         self.risen = Risen(own, doubts, self._grace_ns)
 
     def weigh(
-        self, evidence: Evidence, placing: Container[str], now_ns: int
+        self, evidence: Evidence, placing: Container[str], asked_ns: int, steady_ns: int
     ) -> tuple[list[OrderReport], list[MyOrder]]:
-        """What to store, and which orders to cancel again. placing: not answered yet."""
+        """What to store, and which orders to cancel again.
+
+        placing: not answered yet. asked_ns, steady_ns: when it was asked for, and now, by the clock
+        of the doubts.
+        """
         reports: list[OrderReport] = []
         to_cancel: list[MyOrder] = []
         listed = [*evidence.ended, *evidence.open]
@@ -53,25 +57,24 @@ class Scales:
             seen = next((one for one in listed if same_order(order, one)), None)
             if seen is None:
                 if order.symbol in evidence.symbols and not evidence.failure:
-                    reports += self._not_found(order, evidence)
+                    reports += self._not_found(order, asked_ns, steady_ns)
                 continue
             fills = [one for one in evidence.fills if one.venue_id == seen.venue_id]
             # An amend or a fill since then: what is listed may be the order as it was before.
             changed_since = order.received_ns > evidence.asked_ns
             reports += reports_of(order, seen, fills, amends=not changed_since)
             if missing_fills(order, seen, fills) or (not is_open(seen) and evidence.failure):
-                self._doubts.begin(order.order_id, now_ns)
+                self._doubts.begin(order.order_id, steady_ns)
             elif is_open(seen) and order.cancel_wished:
-                self._doubts.begin(order.order_id, now_ns)
+                self._doubts.begin(order.order_id, steady_ns)
                 to_cancel.append(msgspec.structs.replace(order, venue_id=seen.venue_id))
             elif not changed_since:
                 self._doubts.settle(order.order_id)
-        risen, again = self.risen.weigh(evidence, now_ns)
+        risen, again = self.risen.weigh(evidence, asked_ns, steady_ns)
         return reports + risen + self._late_fills(evidence), to_cancel + again
 
-    def _not_found(self, order: MyOrder, evidence: Evidence) -> list[OrderReport]:
-        since_ns = self._doubts.begin(order.order_id, evidence.answered_ns)
-        waited_ns = evidence.asked_ns - since_ns
+    def _not_found(self, order: MyOrder, asked_ns: int, steady_ns: int) -> list[OrderReport]:
+        waited_ns = asked_ns - self._doubts.begin(order.order_id, steady_ns)
         if waited_ns < self._grace_ns:
             return []
         if order.status is not OrderStatus.UNKNOWN:
@@ -79,7 +82,7 @@ class Scales:
             _log.error("order %s was open, and the venue lists it nowhere", order.order_id)
             return []
         self._doubts.settle(order.order_id)
-        why = f"never reached the venue: not listed there {waited_ns / 1e9:.0f} s after it was sent"
+        why = f"{NEVER_CAME}: not listed there {waited_ns / 1e9:.0f} s after it was in doubt"
         return [OrderReport(order.order_id, Happened.REJECTED, reason=why)]
 
     def _late_fills(self, evidence: Evidence) -> list[OrderReport]:

@@ -43,7 +43,9 @@ class Trader:
 
     def restart(self, store):
         self.store, self.told = store, []
-        venue = LiveVenue(LiveSettings(VENUE), self.line, store, self.told.extend)
+        venue = LiveVenue(
+            LiveSettings(VENUE), self.line, store, self.told.extend, time.monotonic_ns
+        )
         self.gateway = Gateway(store, venue)
         self.gateway.start(time.time_ns())
 

@@ -42,7 +42,9 @@ class Trader:
     def restart(self, store):
         self.store, self.told = store, []
         settings = LiveSettings(Exchange.IB, compare_balances=True)
-        self.gateway = Gateway(store, LiveVenue(settings, self.line, store, self.told.extend))
+        self.gateway = Gateway(
+            store, LiveVenue(settings, self.line, store, self.told.extend, time.monotonic_ns)
+        )
         self.gateway.start(time.time_ns())
 
     def place(self, name="a", **more):
