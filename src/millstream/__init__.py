@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from millstream.errors import MillstreamError
-from millstream.model import (
-    Action,
-    AmendOrder,
-    Book,
-    CancelAll,
-    CancelOrder,
-    Candle,
-    Channel,
-    Connected,
-    Control,
-    CurrencyPair,
-    Disconnected,
-    Event,
-    Exchange,
-    Gap,
-    Liquidity,
-    MyOrder,
-    MyOrderBatch,
-    MyTrade,
-    OrderStatus,
-    OrderType,
-    PlaceOrder,
-    Refused,
-    Resynced,
-    Side,
-    Stale,
-    Ticker,
-    TimeInForce,
-    Timer,
-    Trade,
-)
-
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this page
 if TYPE_CHECKING:
+    from typing import Any
+
+    from millstream.errors import MillstreamError
     from millstream.exchange import decoder, get_exchange_stream
+    from millstream.model import (
+        Action,
+        AmendOrder,
+        Book,
+        CancelAll,
+        CancelOrder,
+        Candle,
+        Channel,
+        Connected,
+        Control,
+        CurrencyPair,
+        Disconnected,
+        Event,
+        Exchange,
+        Gap,
+        Liquidity,
+        MyOrder,
+        MyOrderBatch,
+        MyTrade,
+        OrderStatus,
+        OrderType,
+        PlaceOrder,
+        Refused,
+        Resynced,
+        Side,
+        Stale,
+        Ticker,
+        TimeInForce,
+        Timer,
+        Trade,
+    )
     from millstream.robot import CandleBuilder, Market, Robot, round_down, round_up
     from millstream.service import ServiceBase, every
     from millstream.stream.base import StreamBase
@@ -89,8 +90,9 @@ __all__ = [
     "round_up",
 ]
 
-# These bring sockets and threads with them, so they are imported when they are first named.
-_LATER = {
+# Everything is imported when it is first named: the command line begins at once, and nobody gets
+# sockets and threads who has not asked for them. What is not here is in millstream.model.
+_ELSEWHERE = {
     "CandleBuilder": "millstream.robot",
     "Market": "millstream.robot",
     "Robot": "millstream.robot",
@@ -101,10 +103,13 @@ _LATER = {
     "decoder": "millstream.exchange",
     "every": "millstream.service",
     "get_exchange_stream": "millstream.exchange",
+    "MillstreamError": "millstream.errors",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+    if name in ("errors", "model"):
+        return import_module(f"millstream.{name}")
+    if name in __all__:
+        return getattr(import_module(_ELSEWHERE.get(name, "millstream.model")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

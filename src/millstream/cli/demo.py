@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from millstream.cli.ending import end_as_by_ctrl_c
 from millstream.cli.logs import log_to
 from millstream.cli.replay import difference_line
 from millstream.demo.session import DemoOptions, DemoReport, run_demo
@@ -21,8 +21,10 @@ from millstream.screen import Lines, LiveScreen, Quiet, Screen
 
 @click.command()
 @click.option("--tape", type=click.Path(path_type=Path), help="Play this recording.")
-@click.option("--speed", default="", help='Times real time, or "max". Default: 20; a tape: 1.')
-@click.option("--seconds", type=float, help="Market time to play. Default: 300; a tape: all.")
+@click.option(
+    "--speed", default="", help='Times real time, or "max". Default: 10, on paper 20, a tape 1.'
+)
+@click.option("--seconds", type=float, help="Market time. Default: 150, on paper 300, a tape all.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the market, the robots.")
 @click.option("--paper", is_flag=True, help="Fill orders here, against the market's events.")
 @click.option("--out", type=click.Path(path_type=Path), help="The session's new folder.")
@@ -45,7 +47,7 @@ def demo(
     """
     if seconds is not None and not 0 < seconds <= 86_400:
         raise ConfigError("--seconds takes a number above 0, at most 86400")
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_as_by_ctrl_c()
     directory = out or Path("sessions") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
     log_to(directory / "log.txt")
     console = Console()
@@ -56,10 +58,6 @@ def demo(
     else:
         _print(report, console)
     return 0 if report.proven else 1
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _screen(console: Console, as_json: bool) -> Screen:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -19,6 +18,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from millstream.cli.ending import ending_signals
 from millstream.errors import ConfigError, StreamError
 from millstream.frames.settings import ApiServerSection, ConsumerSection
 from millstream.model import Event, ProducerState
@@ -158,7 +158,7 @@ async def _watch(
     as_json: bool,
 ) -> Standing:
     stop, began = asyncio.Event(), monotonic()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     context, show, every_s = _display(as_json)
     await client.start()

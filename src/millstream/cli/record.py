@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 from time import monotonic, time_ns
@@ -12,6 +11,7 @@ import click
 import msgspec
 
 from millstream import __version__
+from millstream.cli.ending import ending_signals
 from millstream.errors import ConfigError
 from millstream.exchange import get_exchange_stream
 from millstream.stream.base import StreamBase
@@ -95,7 +95,7 @@ def record(
 async def _record(stream: StreamBase, seconds: float | None, show: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         loop.add_signal_handler(number, stop.set)
     running = asyncio.create_task(stream.start())
     began = monotonic()

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from millstream.app import Session
+from millstream.cli.ending import end_as_by_ctrl_c, end_undisturbed
 from millstream.cli.logs import log_to
 from millstream.config import Config, load_config
 from millstream.errors import ConfigError, MillstreamError
@@ -147,17 +148,20 @@ def _run_robots(config: Path, seconds: float | None, out: Path | None, resume: b
     log_to(directory / "log.txt")
     session = Session(settings, directory, resume=resume)
     console = Console()
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_as_by_ctrl_c()
     signal.signal(signal.SIGUSR1, lambda *_: _kill(session))
     _say_where_orders_go(console, settings)
     screen: Screen = LiveScreen(console) if sys.stdout.isatty() else Lines(console)
-    reason = "the time is over"
+    reason = "it could not be shown any more"
     try:
         _watch(session, screen, seconds)
+        reason = "the time is over"
     except KeyboardInterrupt:
         reason = "interrupted"
-    session.stop(reason)
-    session.close()
+    finally:
+        end_undisturbed()
+        session.stop(reason)
+        session.close()
     if session.failure():
         raise MillstreamError(f"the session ended before its time: {session.failure()}")
     console.print(f"the journal: {directory}", highlight=False, soft_wrap=True)
@@ -189,7 +193,3 @@ def _say_where_orders_go(console: Console, settings: Config) -> None:
 
 def _kill(session: Session) -> None:
     session.kill.set(RiskState.HALTED, "a signal", "SIGUSR1", time_ns())
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

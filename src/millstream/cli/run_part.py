@@ -9,6 +9,7 @@ from typing import Protocol
 
 from rich.console import Console
 
+from millstream.cli.ending import end_as_by_ctrl_c, end_undisturbed
 from millstream.cli.logs import log_to
 from millstream.config import Config, load_config
 from millstream.errors import MillstreamError
@@ -52,15 +53,18 @@ def run_part(
     directory.mkdir(parents=True, exist_ok=True)
     name = process if process is not None else part
     log_to(directory / f"{name}.log")
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_as_by_ctrl_c()
     running = _part(settings, part, process, directory)
-    reason = "the time is over"
+    reason = "it could not be shown any more"
     try:
         _watch(running, Console(), seconds)
+        reason = "the time is over"
     except KeyboardInterrupt:
         reason = "interrupted"
-    running.stop(reason)
-    running.close()
+    finally:
+        end_undisturbed()
+        running.stop(reason)
+        running.close()
     if running.failure():
         raise MillstreamError(f"{name} ended before its time: {running.failure()}")
     return 0
@@ -91,7 +95,3 @@ def _watch(running: RunningPart, console: Console, seconds: float | None) -> Non
             next_line = now + LINE_EVERY_S
             console.print(running.status(), highlight=False, soft_wrap=True)
         sleep(LOOK_S)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep, time_ns
@@ -15,6 +16,7 @@ import click
 from rich.console import Console
 
 from millstream.app import Session, make_stream
+from millstream.cli.ending import end_as_by_ctrl_c, end_undisturbed
 from millstream.cli.logs import log_to
 from millstream.cli.strategy_screen import JsonLines, StrategyLines, StrategyScreen, StrategyView
 from millstream.errors import ConfigError, MillstreamError
@@ -65,7 +67,7 @@ def run_strategy(
     except ConfigError as error:
         raise ConfigError(f"{config}: {error}") from None
     console = Console(stderr=as_json)
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_as_by_ctrl_c()
     signal.signal(
         signal.SIGUSR1,
         lambda *_: session.kill.set(RiskState.HALTED, "a signal", "SIGUSR1", time_ns()),
@@ -75,15 +77,17 @@ def run_strategy(
     screen: StrategyScreen = JsonLines() if as_json else StrategyLines(console)
     if not as_json and sys.stdout.isatty():
         screen = StrategyScreen(console)
-    reason = "the time is over"
-    try:
-        reason = _watch(session, view, screen, feed, seconds)
-    except KeyboardInterrupt:
-        reason = "interrupted"
-    session.stop(reason)
-    view.follow()
-    screen.last(view)
-    session.close()
+    reason = "it could not be shown any more"
+    with closing(session):
+        try:
+            reason = _watch(session, view, screen, feed, seconds)
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        finally:
+            end_undisturbed()
+            session.stop(reason)
+        view.follow()
+        screen.last(view)
     if session.failure():
         raise MillstreamError(f"the session ended before its time: {session.failure()}")
     console.print(f"the journal: {directory}", highlight=False, soft_wrap=True)
@@ -198,7 +202,3 @@ def _say_what_runs(console: Console, told: StrategySession, played: Played | Non
         names = ", ".join(f'"{each.name}"' for each in told.consumer.producers)
         parts.append(f"follows {names}")
     console.print("; ".join(parts), highlight=False, soft_wrap=True, markup=False)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

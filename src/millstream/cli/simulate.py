@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from pathlib import Path
 
 import click
 import msgspec
 
+from millstream.cli.ending import ending_signals
 from millstream.errors import ConfigError
 from millstream.simulator.faults import parse_faults
 from millstream.simulator.front import Key
@@ -78,7 +78,7 @@ def simulate(
 async def _serve(chosen: list[SimulationSettings], as_json: bool) -> None:
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         loop.add_signal_handler(number, end.set)
     servers = [make_server(settings) for settings in chosen]
     started: list[TradingServer] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from millstream.cli.ending import ending_signals
 from millstream.errors import ConfigError
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
@@ -103,7 +103,7 @@ def _stream(section: StreamSection) -> VenueStream:
 async def _watch(made: list[VenueStream], seconds: float | None, as_json: bool) -> list[Figures]:
     stop, rates, began = asyncio.Event(), Rates(), monotonic()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         loop.add_signal_handler(number, stop.set)
     running = asyncio.gather(*(stream.start() for stream in made))
     context, show, every_s = _display(as_json)

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -129,9 +130,9 @@ def run_demo(options: DemoOptions, screen: Screen) -> DemoReport:
         config = _config(options, feed, venue.wait_ready())
         session = Session(config, options.out, paced=not options.trades)
         view = View(session)
-        interrupted = _play(session, venue, view, screen, options)
-        truth = _truth(session, venue) if options.trades else None
-        session.close()
+        with closing(session):
+            interrupted = _play(session, venue, view, screen, options)
+            truth = _truth(session, venue) if options.trades else None
     finally:
         venue.close()
     failure = session.failure()
@@ -193,7 +194,7 @@ def _play(
     session: Session, venue: VenueProcess, view: View, screen: Screen, options: DemoOptions
 ) -> bool:
     """Until the tape is over and all of it has arrived; returns whether somebody interrupted."""
-    interrupted, reason = False, "the tape is over"
+    interrupted, reason = False, "it could not be shown any more"
     try:
         session.start()
         with screen:
@@ -202,9 +203,11 @@ def _play(
                 screen.show(view, venue.progress.progress, str(session.directory))
                 sleep(REFRESH_S)
             _drain(session, venue)
+        reason = "the tape is over"
     except KeyboardInterrupt:
         interrupted, reason = True, "interrupted"
-    session.stop(reason)
+    finally:
+        session.stop(reason)
     view.follow()
     return interrupted
 
