@@ -5,12 +5,18 @@ import os
 import signal
 import sys
 
+from hypothesis import HealthCheck, settings
+
 LEAVE_WITHIN_S = 60
 A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 
 # Tests end the programs they start by Ctrl-C's signal. A shell that runs the tests in the
 # background has it ignored, and every program that they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
 
 
 def pytest_runtest_logreport(report):
