@@ -4,7 +4,7 @@ from decimal import Decimal
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.orders.sample import book, order, ticker, trade
+from tests.orders.sample import book, filled, order, ticker, trade
 
 from millstream.model import (
     CurrencyPair,
@@ -15,7 +15,7 @@ from millstream.model import (
     TimeInForce,
     Trade,
 )
-from millstream.orders import Happened, PaperSettings, PaperVenue
+from millstream.orders import Happened, MemoryStore, PaperSettings, PaperVenue
 
 H = Happened
 ASKS = ((101.0, 1.0), (102.0, 2.0), (103.0, 5.0))
@@ -391,3 +391,73 @@ def test_a_price_for_a_stop_without_one_is_refused_with_a_sentence():
     (report,) = amended(on, made, Decimal(94), None)
     assert report.happened is H.NOTED
     assert report.reason.startswith("amend refused: it has a stop price alone")
+
+
+# ---- reduce-only --------------------------------------------------------------------------------
+
+
+def reducing(order_id, price="110", volume="1", robot="quoter", **more):
+    one = order(order_id, Side.SELL, volume, price, robot=robot)
+    return msgspec.structs.replace(one, reduce_only=True, **more)
+
+
+def long_of(on, volume, robot="quoter"):
+    on.feed(book(5, BIDS, ASKS))
+    assert fills(placed(on, order(f"b{volume}", price="103", volume=volume, robot=robot), 6))
+
+
+def test_a_reduce_only_order_shrinks_with_the_position():
+    on = venue()
+    long_of(on, "3")
+    placed(on, reducing("a1", volume="3"))
+    reports = placed(on, order("a2", Side.SELL, "2", None))
+    assert said(reports) == [H.ACCEPTED, H.FILLED, H.FILLED, H.AMENDED]
+    assert (reports[-1].order_id, reports[-1].volume) == ("a1", Decimal(1))
+    assert fills(on.feed(trade(20, 111.0, 9.0, Side.BUY))) == [("110", "1.0")]
+
+
+def test_a_reduce_only_order_is_canceled_when_the_position_is_gone():
+    on = venue()
+    long_of(on, "1")
+    placed(on, reducing("a1"))
+    placed(on, reducing("a2", price=None, type=OrderType.STOP, stop_price=Decimal(90)))
+    reports = placed(on, order("a3", Side.SELL, "1", None))
+    assert [(one.order_id, one.happened) for one in reports[-2:]] == [
+        ("a1", H.CANCELED),
+        ("a2", H.CANCELED),
+    ]
+    assert "no position is left" in reports[-1].reason
+    assert on.feed(trade(20, 111.0, 9.0, Side.BUY)) == []
+
+
+def test_one_trade_does_not_turn_the_position_by_two_reduce_only_orders():
+    on = venue()
+    long_of(on, "1")
+    placed(on, reducing("a1"))
+    placed(on, reducing("a2", price="109"))
+    reports = on.feed(trade(20, 111.0, 9.0, Side.BUY))
+    assert [(one.order_id, one.happened) for one in reports] == [
+        ("a2", H.FILLED),
+        ("a1", H.CANCELED),
+    ]
+
+
+def test_a_reduce_only_order_that_comes_too_late_is_refused_or_shrunk():
+    on = venue()
+    long_of(on, "1")
+    assert said(placed(on, reducing("a1", volume="2", price="99"))) == [
+        H.ACCEPTED,
+        H.AMENDED,
+        H.FILLED,
+    ]
+    assert said(placed(on, reducing("a2"))) == [H.REJECTED]
+
+
+def test_a_reduce_only_order_is_held_against_its_own_robots_position_in_the_store():
+    store = MemoryStore()
+    store.insert([order("old", volume="2", robot="holder")])
+    store.apply([filled("old", volume="2")], 2)
+    on = PaperVenue(PaperSettings(), store)
+    long_of(on, "1")  # another robot's
+    assert said(placed(on, reducing("a1", volume="2", robot="holder"))) == [H.ACCEPTED]
+    assert said(placed(on, reducing("a2", volume="2", robot="nobody"))) == [H.REJECTED]

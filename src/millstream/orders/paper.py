@@ -15,6 +15,8 @@ import msgspec
 from millstream.model import Book, CurrencyPair, Event, Exchange, MyOrder, Ticker, Trade
 from millstream.orders.machine import Happened, OrderReport
 from millstream.orders.paper_market import PaperMarket
+from millstream.orders.paper_positions import PaperPositions
+from millstream.orders.store import OrderRecord
 
 __all__ = ["PaperSettings", "PaperVenue"]
 
@@ -41,8 +43,10 @@ class _Request(msgspec.Struct, frozen=True):
 class PaperVenue:
     """A `Venue` for the gateway that holds no money and sends nothing."""
 
-    def __init__(self, settings: PaperSettings) -> None:
+    def __init__(self, settings: PaperSettings, record: OrderRecord | None = None) -> None:
+        """record: the store, to read the robots' positions; None: all begin with none."""
         self._settings = settings
+        self._record = record
         self._markets: dict[tuple[Exchange, CurrencyPair], PaperMarket] = {}
         self._requests: deque[_Request] = deque()  # ascending by effective_ns
 
@@ -122,6 +126,12 @@ class PaperVenue:
         market = self._markets.get(key)
         if market is None:
             settings = self._settings
-            market = PaperMarket(settings.maker_fee_bps, settings.taker_fee_bps)
+            positions = PaperPositions(lambda robot: self._position(robot, *key))
+            market = PaperMarket(settings.maker_fee_bps, settings.taker_fee_bps, positions)
             self._markets[key] = market
         return market
+
+    def _position(self, robot: str, exchange: Exchange, symbol: CurrencyPair) -> Decimal:
+        if self._record is None:
+            return Decimal(0)
+        return self._record.position(robot, exchange, symbol)

@@ -3,6 +3,7 @@
 Own orders take from the quoted levels and leave the real market unmoved; what one order took is not
 there for the next one until a newer book arrives. A resting order fills only from public trades:
 one through its price fills it, one at its price only after the volume that was ahead has traded.
+A reduce-only order fills no more than the position, and shrinks, or is canceled, with it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ from millstream.model import (
 from millstream.model.events import Levels
 from millstream.orders.machine import Fill, Happened, OrderReport
 from millstream.orders.numbers import EXACT
+from millstream.orders.paper_positions import PaperPositions
 
 __all__ = ["PaperMarket"]
 
 _NOTHING: Final = Decimal(0)
 _BPS: Final = Decimal(10_000)
+_NO_POSITION: Final = "reduce-only: no position is left that it could make smaller"
 _WITHOUT_STOP: Final = {
     OrderType.STOP: OrderType.MARKET,
     OrderType.STOP_LIMIT: OrderType.LIMIT,
@@ -60,7 +63,10 @@ class PaperMarket:
     in which things became known.
     """
 
-    def __init__(self, maker_fee_bps: Decimal, taker_fee_bps: Decimal) -> None:
+    def __init__(
+        self, maker_fee_bps: Decimal, taker_fee_bps: Decimal, positions: PaperPositions
+    ) -> None:
+        self._positions = positions
         self.ticker: Ticker | None = None
         self.book: Book | None = None
         self._fee_bps = {Liquidity.MAKER: maker_fee_bps, Liquidity.TAKER: taker_fee_bps}
@@ -76,7 +82,7 @@ class PaperMarket:
             self._stops.append(order)
             self._note_busy()
             return [self._report(live, Happened.ACCEPTED, now_ns)]
-        return self._enter(live, now_ns)
+        return [*self._enter(live, now_ns), *self._reduced(now_ns)]
 
     def amend(
         self, order_id: str, price: Decimal | None, volume: Decimal | None, now_ns: int
@@ -118,20 +124,24 @@ class PaperMarket:
         live.order, live.open_volume = order, EXACT.subtract(whole, filled)
         live.limit = float(order.price) if order.price is not None else 0.0
         live.rested_ns, live.queue_ahead = now_ns, None
-        return [self._amended(live, now_ns), *self._enter(live, now_ns)]
+        entered = self._enter(live, now_ns)
+        return [self._amended(live, now_ns), *entered, *self._reduced(now_ns)]
 
     def _amended(self, live: _Live, now_ns: int) -> OrderReport:
         report = self._report(live, Happened.AMENDED, now_ns)
         return replace(report, price=live.order.price, volume=live.order.volume)
 
     def _enter(self, live: _Live, now_ns: int) -> list[OrderReport]:
+        if live.order.reduce_only and not self._positions.room(live.order):
+            return [self._report(live, Happened.REJECTED, now_ns, _NO_POSITION)]
+        shrunk = self._shrink(live, now_ns)
         order = live.order
         levels = self._levels(order)
         if order.type is OrderType.MARKET and self.ticker is None and self.book is None:
             return [self._report(live, Happened.REJECTED, now_ns, "no price is known yet")]
         if order.post_only and levels:
             return [self._report(live, Happened.REJECTED, now_ns, "post-only order would take")]
-        reports = [self._report(live, Happened.ACCEPTED, now_ns)]
+        reports = [self._report(live, Happened.ACCEPTED, now_ns), *shrunk]
         there = sum((volume for _, volume in levels), _NOTHING)
         if order.time_in_force is TimeInForce.FOK and there < live.open_volume:
             why = f"fill or kill: {there:f} of {live.open_volume:f} could be filled"
@@ -203,6 +213,8 @@ class PaperMarket:
                 passed_by = min(live.queue_ahead or _NOTHING, left)
                 live.queue_ahead = (live.queue_ahead or _NOTHING) - passed_by
                 got = min(live.open_volume, left - passed_by)
+                if live.order.reduce_only:
+                    got = min(got, self._positions.room(live.order))
                 if got > 0:
                     left -= got
                     when = event.exchange_ns or event.received_ns
@@ -211,6 +223,7 @@ class PaperMarket:
         if reports:
             for side, resting in self._resting.items():
                 self._resting[side] = [live for live in resting if live.open_volume > 0]
+            reports += self._reduced(event.received_ns)
             self._note_busy()
         return reports
 
@@ -223,6 +236,34 @@ class PaperMarket:
             order = replace(stop, type=_WITHOUT_STOP[stop.type])
             reports += self._enter(_Live(order, event.received_ns), event.received_ns)
         return reports
+
+    def _reduced(self, now_ns: int) -> list[OrderReport]:
+        """What becomes of the reduce-only orders that rest here, now that something has filled."""
+        reports: list[OrderReport] = []
+        for resting in self._resting.values():
+            for live in [one for one in resting if one.order.reduce_only]:
+                if self._positions.room(live.order):
+                    reports += self._shrink(live, now_ns)
+                else:
+                    resting.remove(live)
+                    reports.append(self._report(live, Happened.CANCELED, now_ns, _NO_POSITION))
+        for stop in [one for one in self._stops if one.reduce_only]:
+            if not self._positions.room(stop):  # how much it may fill is judged when it wakes
+                self._stops.remove(stop)
+                live = _Live(stop, now_ns)
+                reports.append(self._report(live, Happened.CANCELED, now_ns, _NO_POSITION))
+        return reports
+
+    def _shrink(self, live: _Live, now_ns: int) -> list[OrderReport]:
+        """Leave of a reduce-only order what the position has room for; it has some."""
+        if not live.order.reduce_only:
+            return []
+        over = EXACT.subtract(live.open_volume, self._positions.room(live.order))
+        if over <= 0:
+            return []
+        live.order = replace(live.order, volume=EXACT.subtract(live.order.volume, over))
+        live.open_volume = EXACT.subtract(live.open_volume, over)
+        return [self._amended(live, now_ns)]
 
     def _note_busy(self) -> None:
         resting = self._resting
@@ -274,6 +315,7 @@ class PaperMarket:
         self, live: _Live, price: Decimal, volume: Decimal, liquidity: Liquidity, when_ns: int
     ) -> OrderReport:
         live.open_volume = EXACT.subtract(live.open_volume, volume)  # or a rest never fills
+        self._positions.book(live.order, volume)
         live.fills += 1
         fill = Fill(
             trade_id=f"paper-{live.order.order_id}-{live.fills}",

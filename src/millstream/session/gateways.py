@@ -143,7 +143,7 @@ def open_venue(
     """
     section = config.gateway
     if section.kind == "paper":
-        return _paper_venue(config.paper)
+        return _paper_venue(config.paper, record)
     from millstream.orders.live import LiveSettings, LiveVenue
 
     exchange = _exchange(section)
@@ -238,14 +238,15 @@ def open_kill_switch(
     return switch
 
 
-def _paper_venue(section: PaperSection) -> PaperVenue:
+def _paper_venue(section: PaperSection, record: OrderRecord) -> PaperVenue:
     """The venue that fills orders against the market events."""
     return PaperVenue(
         PaperSettings(
             maker_fee_bps=section.maker_fee_bps,
             taker_fee_bps=section.taker_fee_bps,
             latency_ns=section.latency_ms * 1_000_000,
-        )
+        ),
+        record,
     )
 
 
