@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from millstream.config import load_config, parse_config, without_comments, without_secrets
 from millstream.errors import ConfigError
+from millstream.settings import check_address
 
 GOOD = """{
     // a comment
@@ -80,10 +82,51 @@ def test_an_empty_file_is_not_a_configuration():
     assert refusal("") == "bot.json: is empty; begin with: millstream new-config"
 
 
-def test_a_file_that_was_cut_says_where_it_ends():
-    assert refusal('{\n"robots": [\n') == (
-        "bot.json: line 2: is not JSON: it ends before what was opened is closed"
+@pytest.mark.parametrize(
+    ("cut", "place", "open_there"),
+    [
+        ('{\n"robots": [\n', "line 2, column 12", "robots[0]"),
+        ('{"robots": [{"name": "}]}"}, // ]}\n', "line 1, column 35", "robots[1]"),
+        ('{"robots": [{"name": "q", "markets": ["bin', "line 1, column 43",
+         "robots[0].markets[0]"),
+        ('{"robots": [], "ri', "line 1, column 19", "the top level"),
+        ("{", "line 1, column 2", "the top level"),
+    ],
+)  # fmt: skip
+def test_a_file_that_was_cut_says_where_it_ends(cut, place, open_there):
+    assert refusal(cut) == (
+        f"bot.json: {place}: is not JSON: it ends in {open_there}, before that is closed"
     )
+
+
+@given(st.integers(1, len(GOOD.rstrip()) - 1))
+def test_a_file_that_was_cut_anywhere_is_one_sentence_with_line_and_column(length):
+    assert re.match(r"bot\.json: line \d+, column \d+: is not JSON: ", refusal(GOOD[:length]))
+
+
+def test_the_mark_that_some_editors_begin_a_file_with_is_no_mistake(tmp_path):
+    (tmp_path / "bot.json").write_text(GOOD, encoding="utf-8-sig")
+    assert load_config(tmp_path / "bot.json", {}) == read(GOOD)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["wz://x", "127.0.0.1:9100", "ws://", "ws://h:99999", "ws://[::1", "http://h", "ws://h:0"],
+)
+def test_an_address_that_nothing_could_connect_to_is_refused(url):
+    with pytest.raises(ConfigError, match=r"is not an address; write it like .ws://127\.0"):
+        check_address("api_host", url, ("ws", "wss"))
+
+
+def test_a_refused_address_shows_no_password():
+    with pytest.raises(ConfigError) as told:
+        check_address("api_host", "wx://ann:geheim@host", ("ws", "wss"))
+    assert str(told.value).startswith('api_host: "wx://host" is not an address')
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:9000", "wss://host/path", "ws://[::1]:9000"])
+def test_an_address_is_taken(url):
+    check_address("api_host", url, ("ws", "wss"))
 
 
 def test_a_secret_comes_from_the_environment():

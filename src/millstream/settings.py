@@ -8,9 +8,10 @@ key at `streams[0].api_key`. What a variable's name cannot have is written as _:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -43,7 +44,7 @@ class StreamSection(Section, frozen=True):
 def read_text(path: Path) -> str:
     """The text of a configuration file; raises ConfigError."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file") from None
     except IsADirectoryError:
@@ -66,6 +67,28 @@ def parse_values(text: str, where: str, environment: Mapping[str, str]) -> Any:
         if key.startswith(ENVIRONMENT_PREFIX):
             _set_in(values, key, value)
     return values
+
+
+def check_address(setting: str, url: str, schemes: Sequence[str]) -> None:
+    """Raise ConfigError, naming the setting, for an address that nothing could ever connect to.
+
+    schemes: those it may have, the usual one first.
+    """
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.scheme in schemes and parts.hostname and parts.port != 0)
+    except ValueError:  # a port or an IPv6 address that is none
+        whole = False
+    if not whole:
+        raise ConfigError(
+            f'{setting}: "{without_login(url)}" is not an address; '
+            f'write it like "{schemes[0]}://127.0.0.1:9443"'
+        )
+
+
+def without_login(url: str) -> str:
+    """An address without the name and the password that may be in it."""
+    return re.sub(r"(^|//)[^/\s]*@", r"\1", url)
 
 
 def without_comments(text: str) -> str:
@@ -104,13 +127,34 @@ def _json_error(error: msgspec.DecodeError, text: str) -> str:
         return "is empty; begin with: millstream new-config"
     position = re.search(r"\(byte (\d+)\)", str(error))
     if position is None:  # msgspec says no position when the text only ends too early
-        lines = text.rstrip().count("\n") + 1
-        return f"line {lines}: is not JSON: it ends before what was opened is closed"
+        reason = f"it ends in {_open_at_the_end_of(text)}, before that is closed"
+        return f"{_place(text.rstrip())}: is not JSON: {reason}"
     before = text.encode()[: int(position[1])].decode(errors="replace")
-    line = before.count("\n") + 1
-    column = len(before) - before.rfind("\n")
     reason = str(error)[: position.start()].removeprefix("JSON is malformed: ").strip()
-    return f"line {line}, column {column}: is not JSON: {reason}"
+    return f"{_place(before)}: is not JSON: {reason}"
+
+
+def _place(before: str) -> str:
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+
+
+def _open_at_the_end_of(text: str) -> str:
+    """The key path of what is still open there."""
+    path: list[str | int] = []  # of each open object its latest key, of each list its latest index
+    for token in re.finditer(r'"((?:\\.|[^"\\])*)"(\s*:)?|[{}\[\],]', without_comments(text)):
+        match token[0]:
+            case "{":
+                path.append("")
+            case "[":
+                path.append(0)
+            case "}" | "]":
+                path = path[:-1]
+            case ",":
+                path[-1:] = [step + 1 if isinstance(step, int) else "" for step in path[-1:]]
+            case _ if token[2]:
+                path[-1:] = [token[1] for _ in path[-1:]]
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path if step != "")
+    return "".join(steps).lstrip(".") or "the top level"
 
 
 def _set_in(values: Any, variable: str, value: str) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.cli.test_cli import millstream
 from tests.venue import simulated_exchange
+
+from millstream.cli import run
 
 
 def record(exchange, out, *arguments):
@@ -46,3 +49,13 @@ def test_a_tape_is_not_written_over(tmp_path):
     done = millstream("record", tmp_path / "tape", "--seconds", 1)
     assert done.returncode == 2
     assert "is there already; choose another name" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "address"),
+    [("--host", "wz://x"), ("--host", "127.0.0.1:9100"), ("--rest-host", "ws://127.0.0.1:1")],
+)
+def test_a_host_that_is_no_address_is_refused_at_once(option, address, tmp_path, capsys):
+    assert run(["record", str(tmp_path / "tape"), option, address, "--seconds", "1"]) == 2
+    assert f'millstream: {option}: "{address}" is not an address' in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from millstream.errors import UnknownName
+from millstream.errors import ConfigError, UnknownName
 from millstream.exchange import Decoder, decoder, get_exchange_stream
 from millstream.exchange.factory import VENUES
 from millstream.model import Channel, CurrencyPair, Exchange
@@ -54,3 +54,21 @@ def test_every_stream_is_made_with_the_same_words(venue):
     folder, name, _ = VENUES[venue]
     made = inspect.signature(getattr(import_module(f"{folder}.stream"), name))
     assert list(made.parameters) == list(inspect.signature(get_exchange_stream).parameters)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "host", "settings", "words"),
+    [
+        ("binance", "127.0.0.1:9000", {}, "^api_host: "),
+        ("kraken", "tws://127.0.0.1:9000", {}, "^api_host: "),
+        ("ib", "ws://127.0.0.1:9000", {}, "^api_host: "),
+        ("binance", "", {"rest_host": "localhost"}, r"^subscribe_args\.rest_host: "),
+        ("kraken", "", {"public_url": "https://x"}, r"^subscribe_args\.public_url: "),
+        ("kraken_future", "", {"url": "x"}, r"^subscribe_args\.url: "),
+    ],
+)
+def test_an_address_that_nothing_could_connect_to_makes_no_stream(exchange, host, settings, words):
+    with pytest.raises(ConfigError, match=words):
+        get_exchange_stream(
+            exchange, ["btc/usd"], ["ticker"], api_host=host, subscribe_args=settings
+        )

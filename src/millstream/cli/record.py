@@ -14,6 +14,7 @@ from millstream import __version__
 from millstream.cli.ending import ending_signals
 from millstream.errors import ConfigError
 from millstream.exchange import get_exchange_stream
+from millstream.settings import check_address
 from millstream.stream.base import StreamBase
 from millstream.stream.tape import TapeHeader, TapeWriter
 
@@ -59,6 +60,10 @@ def record(
         raise ConfigError("--seconds takes a number above 0")
     if candle_interval is None and exchange.strip().lower() == "binance":
         candle_interval = "1s"
+    if host:
+        check_address("--host", host, ("ws", "wss", "tws"))
+    if rest_host:
+        check_address("--rest-host", rest_host, ("http", "https"))
     arguments: dict[str, str] = {}
     if candle_interval is not None:
         arguments["candle_interval"] = candle_interval

@@ -19,6 +19,7 @@ from millstream.errors import ConfigError, StreamError
 from millstream.exchange.credentials import Credentials
 from millstream.exchange.decoding import Decoder, FrameCounts, Replaceable, SnapshotRequest
 from millstream.model import Channel, CurrencyPair, Event, Exchange, Refused, Resynced
+from millstream.settings import check_address
 from millstream.stream import rest
 from millstream.stream.backoff import delay_s
 from millstream.stream.base import StreamBase
@@ -46,6 +47,7 @@ class VenueStream(StreamBase):
     """
 
     settings_type: ClassVar[type[VenueSettings]] = VenueSettings
+    schemes: ClassVar[Sequence[str]] = ("ws", "wss")  # of api_host
     channels: ClassVar[Mapping[Channel, str]]  # those that the venue has, and what comes in each
 
     def __init__(
@@ -77,6 +79,14 @@ class VenueStream(StreamBase):
             subscribe_args,
             settings=settings,
         )
+        if api_host:
+            check_address("api_host", api_host, self.schemes)
+        for setting in settings.__struct_fields__:
+            url = getattr(settings, setting)
+            if url and setting == "rest_host":
+                check_address(f"subscribe_args.{setting}", url, ("http", "https"))
+            elif url and setting.endswith(("url", "_host")):
+                check_address(f"subscribe_args.{setting}", url, ("ws", "wss"))
         most = self.allowed.subscriptions
         if 0 < most < len(self.currency_pairs):
             raise ConfigError(

@@ -15,12 +15,12 @@ from millstream.settings import (
     ENVIRONMENT_PREFIX,
     Section,
     StreamSection,
+    check_address,
     explain,
     parse_values,
 )
 
 PREFIX = "service."
-_HOSTS = ("ws://", "wss://", "tws://")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -213,10 +213,8 @@ def _check_stream(stream: StreamSection, where: str) -> None:
     for key in ("currency_pairs", "subscribe_channels"):
         if not getattr(stream, key):
             raise ConfigError(f"{where}.{key}: is empty; name at least one")
-    if stream.api_host and not stream.api_host.startswith(_HOSTS):
-        raise ConfigError(
-            f'{where}.api_host: "{stream.api_host}" has no scheme; write "ws://127.0.0.1:9443"'
-        )
+    if stream.api_host:
+        check_address(f"{where}.api_host", stream.api_host, ("ws", "wss", "tws"))
 
 
 def _check_once(streams: Sequence[StreamSection], where: str) -> None:

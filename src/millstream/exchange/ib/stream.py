@@ -54,6 +54,7 @@ class IBStream(VenueStream):
     """
 
     settings_type = IBSettings
+    schemes = ("tws",)
     channels: ClassVar[dict[Channel, str]] = {
         Channel.TICKER: "best bid and ask, about four times a second",
         Channel.TRADE: "trades, tick by tick",
