@@ -7,7 +7,7 @@ that bears a request is answered, accepted or refused with a sentence, and the a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -15,9 +15,6 @@ from millstream.errors import ConfigError, MillstreamError
 from millstream.model import CancelAll, Control, ControlAnswer, Output, SetTimer
 from millstream.robot.seat import Seat
 from millstream.robot.setup import RobotSetup, parse_parameters
-
-if TYPE_CHECKING:
-    from millstream.robot.group import RobotGroup
 
 __all__ = ["COMMANDS", "STANDINGS", "Hire", "obey", "stand"]
 
@@ -36,6 +33,33 @@ COMMANDS: Final = ("add", "remove", "parameters", "save", *_WORDS)  # others are
 SESSION_ENDS: Final = "session_ends"  # parameter of the "stop" that a session ends with
 
 
+class Group(Protocol):
+    """What commands are carried out on: `robot.group.RobotGroup`."""
+
+    @property
+    def seats(self) -> Sequence[Seat]:
+        """The robots in the order they were added."""
+
+    @property
+    def sequence(self) -> int:
+        """The journal's number of the event in hand."""
+
+    def seat(self, name: str) -> Seat | None:
+        """A robot's seat, or None."""
+
+    def add(self, setup: RobotSetup) -> object:
+        """Seat a robot; raises MillstreamError."""
+
+    def begin(self, seat: Seat, outputs: list[Output]) -> None:
+        """Start it."""
+
+    def remove(self, name: str) -> None:
+        """Take its seat away, and its timers."""
+
+    def tell(self, seat: Seat, event: Control, outputs: list[Output]) -> None:
+        """It hears of a command."""
+
+
 def stand(seat: Seat, event: Control) -> None:
     """How a robot stands after a command."""
     if event.command == "continue":  # the session does, after an end or a crash
@@ -47,7 +71,7 @@ def stand(seat: Seat, event: Control) -> None:
     seat.standing = STANDINGS[seat.standing].get(event.command, seat.standing)
 
 
-def obey(group: RobotGroup, event: Control, hire: Hire | None, outputs: list[Output]) -> None:
+def obey(group: Group, event: Control, hire: Hire | None, outputs: list[Output]) -> None:
     """Carry out a command, and answer it."""
     try:
         if event.command == "add":
@@ -61,7 +85,7 @@ def obey(group: RobotGroup, event: Control, hire: Hire | None, outputs: list[Out
         _answer(group, event, True, reason, outputs)
 
 
-def _meant(group: RobotGroup, event: Control) -> Sequence[Seat]:
+def _meant(group: Group, event: Control) -> Sequence[Seat]:
     """The robots a command is for. Raises ConfigError when one has no such robot."""
     if event.robot:
         seat = group.seat(event.robot)
@@ -77,7 +101,7 @@ def _meant(group: RobotGroup, event: Control) -> Sequence[Seat]:
     return able
 
 
-def _obey_one(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]) -> str:
+def _obey_one(group: Group, seat: Seat, event: Control, outputs: list[Output]) -> str:
     match event.command:
         case "remove":
             return _remove(group, seat, event, outputs)
@@ -91,7 +115,7 @@ def _obey_one(group: RobotGroup, seat: Seat, event: Control, outputs: list[Outpu
             return _pass_on(group, seat, event, outputs)
 
 
-def _add(group: RobotGroup, event: Control, hire: Hire | None, outputs: list[Output]) -> str:
+def _add(group: Group, event: Control, hire: Hire | None, outputs: list[Output]) -> str:
     if hire is None:
         raise ConfigError("no robot can be added to this session")
     if group.seat(event.robot) is not None:
@@ -106,7 +130,7 @@ def _add(group: RobotGroup, event: Control, hire: Hire | None, outputs: list[Out
     return f'robot "{event.robot}" runs'
 
 
-def _remove(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]) -> str:
+def _remove(group: Group, seat: Seat, event: Control, outputs: list[Output]) -> str:
     name = seat.robot.name
     if seat.standing != "failed":
         seat.standing = "stopped"  # it may say its last word, place nothing, and set no timer
@@ -119,7 +143,7 @@ def _remove(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]
     return f'robot "{name}" is removed; its open orders are being canceled'
 
 
-def _tune(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]) -> str:
+def _tune(group: Group, seat: Seat, event: Control, outputs: list[Output]) -> str:
     robot = seat.robot
     if seat.standing == "failed":
         raise ConfigError(f'robot "{robot.name}" failed: remove it, then add it again')
@@ -135,7 +159,7 @@ def _tune(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]) 
     return f'robot "{robot.name}" has {changed or "its parameters as they were"}'
 
 
-def _turn(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]) -> str:
+def _turn(group: Group, seat: Seat, event: Control, outputs: list[Output]) -> str:
     name, able = seat.robot.name, STANDINGS[seat.standing]
     if event.command not in able:
         words = " or ".join(able) or "nothing but remove"
@@ -145,7 +169,7 @@ def _turn(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]) 
     return f'robot "{name}" is {seat.standing}'
 
 
-def _pass_on(group: RobotGroup, seat: Seat, event: Control, outputs: list[Output]) -> str:
+def _pass_on(group: Group, seat: Seat, event: Control, outputs: list[Output]) -> str:
     name = seat.robot.name
     if seat.standing == "failed" or seat.callback(Control) is None:
         known = ", ".join(COMMANDS)
@@ -160,7 +184,7 @@ def _plain(parameters: msgspec.Struct) -> dict[str, Any]:
 
 
 def _answer(
-    group: RobotGroup, event: Control, accepted: bool, reason: str, outputs: list[Output]
+    group: Group, event: Control, accepted: bool, reason: str, outputs: list[Output]
 ) -> None:
     seat = group.seat(event.robot)
     standing, parameters = "", None
