@@ -139,6 +139,16 @@ def test_what_is_no_endpoint_is_one_sentence(bus, endpoint):
         bus.receiver(endpoint)
 
 
+def test_a_bus_can_be_closed_after_it_could_not_connect():
+    bus = Bus()
+    with pytest.raises(ConfigError) as told:  # and its traceback with all that the call held
+        bus.sender("tcp://127.0.0.1", watched=True)
+    closing = threading.Thread(target=bus.close, daemon=True)
+    closing.start()
+    closing.join(30)
+    assert not closing.is_alive(), told.value
+
+
 def test_what_comes_first_is_given_before_a_burst_that_waits():
     with Bus() as bus:
         first, then = bus.receiver("inproc://own"), bus.receiver("inproc://robo")

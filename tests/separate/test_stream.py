@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from tests.orders.sample import BTC
+import gc
 
-from millstream.config import StreamSection
+import msgspec
+import pytest
+from tests.orders.sample import BTC
+from tests.separate.running import configuration, robot
+
+from millstream.config import Config, StreamSection
 from millstream.errors import ConfigError
 from millstream.model import Channel, Exchange, Gap
 from millstream.model.codec import decode_events, encode_events
 from millstream.separate.letters import Heard, write
-from millstream.separate.stream import AwayFollower, follow_markets
+from millstream.separate.stream import AwayFollower, StreamPart, follow_markets
 from millstream.session.carrier import Carrier
 
 
@@ -90,3 +95,11 @@ def test_who_was_away_is_told_of_a_gap_on_every_exchange_there_is_by_then():
     follower.offer(body)
     told = [(one.exchange, one.received_ns) for one in wire.sent if one.symbol is None]
     assert told == [(Exchange.BINANCE, 7), (Exchange.KRAKEN, 7)]
+
+
+def test_streams_that_cannot_start_leave_no_bus_open(tmp_path):
+    said = configuration("ws://127.0.0.1:1", robot("quoter"))
+    said["bus"]["changes"] = "tcp://nowhere"
+    with pytest.raises(ConfigError, match='cannot connect to "tcp://nowhere"'):
+        StreamPart(msgspec.convert(said, Config), tmp_path)
+    gc.collect()  # a bus that is still open warns, and that fails the test

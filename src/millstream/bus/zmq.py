@@ -190,7 +190,12 @@ class Bus:
         socket.sndhwm = queue_messages
         socket.immediate = watched
         monitor = socket.get_monitor_socket(_COMES_AND_GOES) if watched else None
-        self._connect(socket, endpoint)
+        try:
+            self._connect(socket, endpoint)
+        except ConfigError:
+            if monitor is not None:
+                monitor.close(linger=0)  # or the bus could never be closed
+            raise
         sender = Sender(socket, endpoint, monitor)
         self._ends.append(sender)
         return sender

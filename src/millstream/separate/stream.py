@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from time import time_ns
 from typing import Protocol, TypeAlias
@@ -134,23 +135,27 @@ class StreamPart:
     def __init__(self, config: Config, directory: Path) -> None:
         self.directory = directory
         self.streams = [make_stream(section) for section in config.streams]
-        self.bus = Bus(load_keys(config.bus.keys))
-        ends = {name_of(one): bus_of(config, one).robo for one in processes(config)}
-        ends["orders"] = config.bus.market
-        self._followers = [
-            AwayFollower(name, self.bus.sender(endpoint, watched=True), self._exchanges, time_ns)
-            for name, endpoint in ends.items()
-        ]
-        self._publisher = EventPublisher(self._followers, time_ns)
-        for stream in self.streams:
-            stream.bind_observer(self._publisher)
-        self._data = DataPart(self.streams, [self._publisher])
-        self._ending = threading.Event()
-        carrier = Carrier(config.streams, make_stream, self._carry)
-        self._markets = Part(
-            "markets", follow_markets,
-            self.bus.listener(config.bus.changes), carrier.carry, self._ending.is_set,
-        )  # fmt: skip
+        with ExitStack() as opened:
+            self.bus = opened.enter_context(Bus(load_keys(config.bus.keys)))
+            ends = {name_of(one): bus_of(config, one).robo for one in processes(config)}
+            ends["orders"] = config.bus.market
+            self._followers = [
+                AwayFollower(
+                    name, self.bus.sender(endpoint, watched=True), self._exchanges, time_ns
+                )
+                for name, endpoint in ends.items()
+            ]
+            self._publisher = EventPublisher(self._followers, time_ns)
+            for stream in self.streams:
+                stream.bind_observer(self._publisher)
+            self._data = DataPart(self.streams, [self._publisher])
+            self._ending = threading.Event()
+            carrier = Carrier(config.streams, make_stream, self._carry)
+            self._markets = Part(
+                "markets", follow_markets,
+                self.bus.listener(config.bus.changes), carrier.carry, self._ending.is_set,
+            )  # fmt: skip
+            self._opened = opened.pop_all()
 
     def start(self) -> None:
         """Start the thread of all sockets, and the one that hears what robots watch."""
@@ -177,7 +182,7 @@ class StreamPart:
 
     def close(self) -> None:
         """Close the bus."""
-        self.bus.close()
+        self._opened.close()
 
     def _carry(self, stream: VenueStream) -> None:
         """A stream for markets that nobody carried until now. From the thread of the markets."""
