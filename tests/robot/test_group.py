@@ -147,6 +147,22 @@ def test_the_same_events_give_the_same_answers():
     assert one.seats[0].robot.state == two.seats[0].robot.state
 
 
+def test_events_taken_at_once_are_answered_as_one_by_one():
+    """Through a start, a pause, a command, a failure, timers set and gone off, checkpoints."""
+    events = [
+        ticker(10), ticker(11), control("pause", "one"), ticker(13), my_order("one"),
+        control("continue", "one"), ticker(15, ETH),
+        Timer(5_000_000_010, "one", "pulse", 5_000_000_010), ticker(16), SessionEnd(17, "done"),
+    ]  # fmt: skip
+    setups = (setup(Counter, "one"), setup(Fragile, "two"))
+    whole, single = (group(*setups, checkpoint_every_events=4) for _ in range(2))
+    expected = [single.handle(number, event) for number, event in enumerate(events, 3)]
+    assert whole.handle_all(3, events) == [output for one in expected for output in one]
+    assert whole.timers.next_due_ns() == single.timers.next_due_ns() == 10_000_000_010
+    assert [seat.robot.state for seat in whole.seats] == [seat.robot.state for seat in single.seats]
+    assert sum(type(body) is RobotFailed for one in expected for body in bodies(one)) == 1
+
+
 def test_a_robot_sees_only_its_own_markets():
     robots = group(setup(Counter, markets=("binance@eth/usdt",)))
     assert texts(robots.handle(1, ticker(symbol=BTC))) == []

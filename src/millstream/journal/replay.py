@@ -9,7 +9,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter, process_time
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -32,6 +32,15 @@ class Handler(Protocol):
 
     def handle(self, sequence: int, event: AnyEvent, /) -> Sequence[Output]:
         """What they answer to this event, in the order in which it was recorded."""
+        ...
+
+
+@runtime_checkable
+class BatchHandler(Protocol):
+    """Robots that take a batch at once, which saves a call an event."""
+
+    def handle_all(self, first: int, events: Sequence[AnyEvent], /) -> Sequence[Output]:
+        """What they answer to events one after the other, whose sequences begin with `first`."""
         ...
 
 
@@ -61,7 +70,9 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def replay(
-    journal: Journal, handler: Handler, progress: Callable[[int], None] | None = None
+    journal: Journal,
+    handler: Handler | BatchHandler,
+    progress: Callable[[int], None] | None = None,
 ) -> ReplayReport:
     """Drive every recorded event through the handler and compare every answer with the record.
 
@@ -70,7 +81,7 @@ def replay(
     Raises JournalDamaged at the first byte of the journal that is wrong.
     """
     comparison = _Comparison()
-    handle = handler.handle
+    handle_all = _by_batches(handler)
     wall, cpu = perf_counter(), process_time()
     with _no_collection():
         next_progress, next_collection = _PROGRESS_EVENTS, _COLLECT_EVENTS
@@ -81,10 +92,7 @@ def replay(
                 events = decoded(decode_events, block)
                 first = block.first_sequence
                 comparison.begin(first, events)
-                waiting = comparison.waiting
-                for sequence, event in enumerate(events, first):
-                    if outputs := handle(sequence, event):
-                        waiting += outputs
+                comparison.waiting += handle_all(first, events)
                 if first >= next_progress:
                     next_progress = first + _PROGRESS_EVENTS
                     if progress is not None:
@@ -111,6 +119,22 @@ def replay(
         closed=journal.closed,
         last_sequence=journal.last_sequence,
     )
+
+
+def _by_batches(
+    handler: Handler | BatchHandler,
+) -> Callable[[int, Sequence[AnyEvent]], Sequence[Output]]:
+    if isinstance(handler, BatchHandler):
+        return handler.handle_all
+    handle = handler.handle
+
+    def handle_all(first: int, events: Sequence[AnyEvent]) -> list[Output]:
+        outputs: list[Output] = []
+        for sequence, event in enumerate(events, first):
+            outputs += handle(sequence, event)
+        return outputs
+
+    return handle_all
 
 
 class _Comparison:

@@ -64,7 +64,8 @@ _ACTIONS = (
 )  # fmt: skip
 
 
-_Route: TypeAlias = tuple[Exchange, Seat, Callable[[Any], Answer]]
+# whose market, which robot, its callback, and what it has said without answering it
+_Route: TypeAlias = tuple[Exchange, Seat, Callable[[Any], Answer], list[Action]]
 
 
 class RobotGroup:
@@ -150,30 +151,42 @@ class RobotGroup:
 
     def handle(self, sequence: int, event: AnyEvent) -> list[Output]:
         """What the robots answer to one event, in the order of the robots."""
-        moment = self._moment  # set in place: this runs a million times a second in a replay
-        moment.sequence, moment.now_ns, moment.orders = sequence, event.received_ns, 0
-        outputs: list[Output] = []
-        if not self._started:
-            self._start(outputs)
-        routes = self._routes.get(type(event))
-        if routes is None:
-            self._handle_other(event, outputs)
-        else:
-            market: MarketEvent = event  # type: ignore[assignment]  # only these have routes
-            for exchange, seat, callback in routes.get(market.symbol, ()):
-                if exchange is market.exchange:
-                    try:
-                        answer = callback(event)
-                    except Exception as error:  # a robot's code may raise anything
-                        self._add(seat, self._fail(seat, error), outputs)
-                    else:
-                        if answer is not None or seat.robot._said:
-                            self._take(seat, answer, outputs)
-        if outputs:
-            self.timers.follow(outputs, event.received_ns)
-        if not sequence % self._checkpoint_every:
-            self._checkpoint(outputs)
-        return outputs
+        return self.handle_all(sequence, (event,))
+
+    def handle_all(self, first: int, events: Sequence[AnyEvent]) -> list[Output]:
+        """The same for events one after the other, whose sequences begin with `first`.
+
+        This runs a million times a second in a replay, so it calls nothing that it need not.
+        """
+        moment = self._moment
+        answered: list[Output] = []
+        outputs: list[Output] = []  # of the event in hand
+        for sequence, event in enumerate(events, first):
+            moment.sequence, moment.now_ns, moment.orders = sequence, event.received_ns, 0
+            if not self._started:
+                self._start(outputs)
+            routes = self._routes.get(type(event))
+            if routes is None:
+                self._handle_other(event, outputs)
+            else:
+                market: MarketEvent = event  # type: ignore[assignment]  # only these have routes
+                for exchange, seat, callback, said in routes.get(market.symbol, ()):
+                    if exchange is market.exchange:
+                        try:
+                            answer = callback(event)
+                        except Exception as error:  # a robot's code may raise anything
+                            self._add(seat, self._fail(seat, error), outputs)
+                        else:
+                            if answer is not None or said:
+                                self._take(seat, answer, outputs)
+            if outputs:
+                self.timers.follow(outputs, event.received_ns)
+            if not sequence % self._checkpoint_every:
+                self._checkpoint(outputs)
+            if outputs:
+                answered += outputs
+                outputs = []
+        return answered
 
     def _handle_other(self, event: AnyEvent, outputs: list[Output]) -> None:
         match event:
@@ -314,7 +327,7 @@ class RobotGroup:
                 if callback is None or seat.standing != "running":
                     continue
                 for market in seat.robot.markets:
-                    route = (market.exchange, seat, callback)
+                    route = (market.exchange, seat, callback, seat.robot._said)
                     by_symbol.setdefault(market.symbol, []).append(route)
 
 

@@ -116,9 +116,7 @@ def _turn(
         log.error("a batch that is not events was left out: %s", error)
         return False
     first = journal.append_events(body, len(events))
-    outputs: list[Output] = []
-    for sequence, event in enumerate(events, first):
-        outputs += robots.handle(sequence, event)
+    outputs = robots.handle_all(first, events)
     if outputs:
         journal.append_outputs(outputs)
         _act(outputs, wishes, frames, answers)
