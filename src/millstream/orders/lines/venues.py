@@ -41,6 +41,7 @@ class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
     ended: tuple[str, ...]  # the calls that tell of ended orders
     page_rows: int = 100  # of one answer of a list
     pages: Literal["", "since", "offset"] = ""  # how to ask for the rest; "": not at all
+    fees_in_log: bool = False  # its fills tell none: `ccxt/kraken_future.py`
     tells_events: bool = False  # ended orders come as events, whole: `ccxt/kraken_future.py`
     growing_nonce: bool = False  # requests have to arrive in their order
     dead_man: bool = False  # it cancels all orders of the account when a timer is not renewed
@@ -125,6 +126,7 @@ FACTS: Final[dict[Exchange, VenueFacts]] = {
         reduce_only=True,
         ended=("fetch_closed_orders",),
         tells_events=True,
+        fees_in_log=True,
     ),
     Exchange.COINBASE: VenueFacts(
         library_name="coinbase",

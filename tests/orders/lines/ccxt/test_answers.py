@@ -120,8 +120,23 @@ def test_a_fill_has_its_order_its_volume_and_its_side(trader):
     assert (fill.trade_id, fill.price, fill.volume) == (T1, Decimal(50_000), Decimal("0.01"))
     assert fill.liquidity is Liquidity.MAKER
     assert fill.exchange_ns == venue_answers.MS * 1_000_000
-    if trader.exchange is not E.KRAKEN_FUTURE:  # its list of fills has no fees
-        assert (fill.fee, fill.fee_currency) == (Decimal("0.1"), trader.pair.quote)
+    assert (fill.fee, fill.fee_currency) == (Decimal("0.1"), trader.pair.quote)
+
+
+@pytest.mark.parametrize("log", [{"logs": []}, None], ids=["without its row", "that fails"])
+def test_on_kraken_futures_a_young_fill_waits_for_its_fee_and_an_old_one_is_booked_without(log):
+    answers = venue_answers.KRAKEN_FUTURE | {"/account-log": log}
+    (one,) = answers["/api/v3/fills"]["fills"]
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    young = {"result": "success", "fills": [one, one | {"fill_id": "young", "fillTime": now}]}
+    with scripted_rest(answers | {"/api/v3/fills": young}) as rest:
+        trader = Trader(E.KRAKEN_FUTURE, rest)
+        trader.line.open()
+        told = trader.evidence()
+        trader.line.close()
+    fills = [(one.fill.trade_id, one.fill.fee, one.fill.fee_currency) for one in told.fills]
+    assert fills == [(T1, Decimal(0), "")]  # no currency: nobody has told the fee
+    assert told.failure == ""
 
 
 def test_the_account_holds_positions_or_balances(trader):

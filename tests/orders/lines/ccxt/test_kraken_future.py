@@ -1,9 +1,9 @@
 """What the last event of an order says of it."""
 
 import pytest
-from tests.orders.lines.ccxt.venue_answers import kraken_event
+from tests.orders.lines.ccxt.venue_answers import kraken_event, kraken_log_row
 
-from millstream.orders.lines.ccxt.kraken_future import latest_orders
+from millstream.orders.lines.ccxt.kraken_future import fees_of, latest_orders
 
 
 def event(kind, left, filled, ms=1, **more):
@@ -36,3 +36,16 @@ def test_of_events_at_the_same_time_the_first_in_the_list_is_the_last():
 def test_an_event_without_an_order_says_nothing():
     nothing = {"uid": "e", "timestamp": "1", "event": {"OrderNotFound": {"orderId": "v1"}}}
     assert latest_orders([nothing]) == []
+
+
+def test_a_fee_is_in_the_row_of_cash_and_a_liquidations_own_fee_is_part_of_it():
+    rows = [
+        kraken_log_row(1, "usd", "t1", 0.1),
+        kraken_log_row(2, "pf_xbtusd", "t1", 7),
+        kraken_log_row(3, "usd", "t2", 0.2) | {"liquidation_fee": 0.3},
+        kraken_log_row(4, "usd", None, 0.4),
+    ]
+    assert fees_of(rows) == {
+        "t1": {"cost": "0.1", "currency": "USD"},
+        "t2": {"cost": "0.5", "currency": "USD"},
+    }

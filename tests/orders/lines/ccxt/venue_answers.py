@@ -104,6 +104,16 @@ KRAKEN_HISTORY = {  # the newest first
     ],
 }  # fmt: skip
 
+
+def kraken_log_row(number, asset, execution=T1, fee=None):
+    return {
+        "id": number, "date": "2025-11-13T02:13:20.000Z", "asset": asset, "info": "futures trade",
+        "booking_uid": f"b{number}", "margin_account": "flex", "contract": "pf_xbtusd",
+        "old_balance": 1000, "new_balance": 999.9, "trade_price": 50000, "execution": execution,
+        "fee": fee, "realized_pnl": 0, "liquidation_fee": None, "collateral": "usd",
+    }  # fmt: skip
+
+
 KRAKEN_FUTURE = {
     "/api/v3/instruments": {"result": "success", "serverTime": "2025-11-13T02:13:20.000Z",
         "instruments": [{
@@ -155,6 +165,10 @@ KRAKEN_FUTURE = {
         "fill_id": T1, "symbol": "PF_XBTUSD", "side": "buy", "order_id": V1, "cliOrdId": "abc123",
         "fillTime": "2025-11-13T02:13:20.000Z", "size": 0.01, "price": 50000, "fillType": "maker",
     }]},
+    "/account-log": {"accountUid": "406142dd", "logs": [
+        kraken_log_row(1, "usd", fee=0.1),
+        kraken_log_row(2, "pf_xbtusd", fee=None),
+    ]},
     "/api/v3/openpositions": {"result": "success", "openPositions": [{
         "side": "short", "symbol": "PF_XBTUSD", "price": 50500, "size": 0.04,
         "fillTime": "2025-11-13T02:13:20.000Z", "unrealizedFunding": 0.0, "pnlCurrency": "USD",

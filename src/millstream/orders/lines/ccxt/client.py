@@ -20,6 +20,7 @@ __all__ = ["before_sending", "make_client"]
 before_sending: ContextVar[Callable[[], object]] = ContextVar("before_sending", default=bool)
 
 _MOST_PAGES: Final = 40
+_LOG_ROWS: Final = 500
 _OPTIONS: Final = {
     "warnOnFetchOpenOrdersWithoutSymbol": False,
     "adjustForTimeDifference": True,
@@ -50,6 +51,8 @@ def make_client(
         changed |= _in_their_order(kind)
     if facts.tells_events:
         changed |= {"fetch_closed_orders": _from_events}
+    if facts.fees_in_log:
+        changed |= {"account_log": _account_log}
     made = type(kind.__name__, (kind,), changed)(
         {
             "apiKey": keys.key,
@@ -86,6 +89,19 @@ async def _from_events(
             return self.parse_orders(latest_orders(elements), self.market(symbol))
         asked["continuation_token"] = token
     raise library.ExchangeError(f"its history has more than {len(elements)} events")
+
+
+async def _account_log(self: Any, since: int) -> list[Any]:
+    """The rows of the account's log since then, the oldest first."""
+    rows: list[Any] = []
+    asked: dict[str, Any] = {"since": since, "sort": "asc", "count": _LOG_ROWS}
+    for _ in range(_MOST_PAGES):
+        page = (await self.historyGetAccountLog(asked))["logs"]
+        rows += page
+        if len(page) < _LOG_ROWS:
+            break
+        asked["from"] = int(page[-1]["id"]) + 1
+    return rows
 
 
 def _in_their_order(kind: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
@@ -13,13 +14,23 @@ import msgspec
 from millstream.model import CurrencyPair, Exchange, MyOrder
 from millstream.orders.lines.answers import SeenFill
 from millstream.orders.lines.ccxt.failures import sentence
-from millstream.orders.lines.ccxt.words import balances_of, fill_of, order_of, positions_of
+from millstream.orders.lines.ccxt.kraken_future import fees_of
+from millstream.orders.lines.ccxt.words import (
+    Words,
+    balances_of,
+    fill_of,
+    order_of,
+    positions_of,
+)
 from millstream.orders.lines.instrument import Instrument
 from millstream.orders.lines.venues import VenueFacts
 
 __all__ = ["Inquiry"]
 
+_log = logging.getLogger(__name__)
+
 _MOST_PAGES: Final = 40
+_FEE_PATIENCE_MS: Final = 10_000  # then a fill is booked without
 _NONCES: Final = 4  # tries of a question, never of an order
 
 
@@ -64,6 +75,8 @@ class Inquiry:
         """The own fills of a pair."""
         contract = self._contract(self._facts.symbol(pair))
         found = await self._pages("fetch_my_trades", pair, since_ms)
+        if self._facts.fees_in_log:
+            found = await self._with_fees(found)
         return [one for words in found if (one := fill_of(words, contract)) is not None]
 
     async def holdings(self) -> dict[str, Decimal] | None:
@@ -73,6 +86,26 @@ class Inquiry:
             return None if positions is None else positions_of(positions, self._contract)
         found = await self._try(self._client.fetch_balance)
         return None if found is None else balances_of(found)
+
+    async def _with_fees(self, fills: Sequence[Words]) -> list[Words]:
+        """Fills with the fees that the account's log has; a young one waits for its row.
+
+        It is asked for again: its order has filled more than is booked.
+        """
+        if not fills:
+            return []
+        since_ms = min(int(one["timestamp"]) for one in fills) - _FEE_PATIENCE_MS
+        fees: Mapping[str, Words] = {}
+        try:
+            fees = fees_of(await self._client.account_log(since_ms))
+        except Exception as error:  # a fee proves nothing about orders: their evidence is whole
+            _log.warning("%s: fees cannot be read: %s", self._exchange, sentence(error))
+        waits = time.time_ns() // 1_000_000 - _FEE_PATIENCE_MS
+        return [
+            {**one, "fee": fees.get(str(one["id"]))}
+            for one in fills
+            if str(one["id"]) in fees or int(one["timestamp"]) < waits
+        ]
 
     async def _pages(self, call: str, pair: CurrencyPair, since_ms: int) -> list[Any]:
         """A pair's rows since then; a failure is noted when they cannot be had whole."""

@@ -1,4 +1,6 @@
-"""How Kraken Futures tells what became of orders: a list of events, the newest first. Pure.
+"""How Kraken Futures tells what became of orders, and what fills cost: by its history. Pure.
+
+Orders come as a list of events, the newest first.
 
 ccxt takes "placed, nothing filled" for canceled and "placed, something filled" for closed, whatever
 came later; so the events are read here, each order by its last one:
@@ -12,6 +14,10 @@ came later; so the events are read here, each order by its last one:
 
 Source: docs.kraken.com/api/docs/futures-api/history/get-order-events, and the answers in ccxt 4.5's
 `krakenfutures.py`, where `quantity` is what is left.
+
+A fill's fee is in the account's log, in the row whose `execution` is the fill's id. Each execution
+has two rows: one of cash, with the fee, and one of the position, whose asset is the contract.
+Source: docs.kraken.com/api/docs/futures-api/history/account-log, github.com/ccxt/ccxt/pull/29782.
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-__all__ = ["latest_orders"]
+__all__ = ["fees_of", "latest_orders"]
 
 _ENDS: Final = {
     "OrderCancelled": "canceled",
@@ -43,3 +49,16 @@ def latest_orders(elements: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
                 status = _ENDS.get(kind, "closed" if full else "open")
                 found[order["uid"]] = {**order, "quantity": str(left + filled), "status": status}
     return list(found.values())
+
+
+def fees_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Fees by the fill's id, as ccxt says them: cost (above 0: paid) and currency."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        asset = str(row.get("asset") or "")
+        is_cash = asset.lower() != str(row.get("contract") or "").lower()
+        if row.get("execution") and row.get("fee") is not None and is_cash:
+            parts = row["fee"], row.get("liquidation_fee") or 0
+            cost = sum(Decimal(str(part)) for part in parts)
+            found[str(row["execution"])] = {"cost": str(cost), "currency": asset.upper()}
+    return found
