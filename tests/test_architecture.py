@@ -163,6 +163,7 @@ TOUCH_THE_WORLD = {
     "stream/talk.py": "waits for answers",
     "stream/tape.py": "files",
     "stream/websocket.py": "sockets",
+    "testing/robots.py": "saves what it recorded",
 }
 WHOLE_ROOMS_THAT_DO = ("cli/", "demo/")
 

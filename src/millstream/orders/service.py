@@ -15,7 +15,7 @@ from millstream.orders.kill_switch import Brake
 from millstream.orders.risk import RiskState
 from millstream.orders.store import OrderStore
 
-__all__ = ["Inbox", "orders_loop"]
+__all__ = ["Inbox", "OrdersTurn", "orders_loop"]
 
 _log = logging.getLogger(__name__)
 _WAIT_MS: Final = 10  # how late a kill may be seen, or a request of the paper venue take effect
@@ -53,7 +53,7 @@ def orders_loop(
     brake: what may leave at all, asked in each turn with the time; None: everything.
     Raises StoreError when the store can no longer keep its promises; nothing is sent after that.
     """
-    turn = _Turn(desk, gateway, journal_sync, clock_ns, brake)
+    turn = OrdersTurn(desk, gateway, journal_sync, clock_ns, brake)
     turn.look_at_the_brake()  # before the first intent of an earlier session could leave
     gateway.start(clock_ns())
     while not stop():
@@ -76,7 +76,7 @@ def orders_loop(
         _log.warning("%d orders were still open when the orders thread ended", left)
 
 
-class _Turn:
+class OrdersTurn:
     """One turn of the loop: what the market said first, then what the robots wish."""
 
     def __init__(

@@ -86,12 +86,12 @@ def robo_loop(
     while not ended:
         body = receiver.receive(_wait_ms(timers, clock_ns))
         if body is not None:
-            ended = _turn(body, robots, journal, wishes, frames, answers)
+            ended = turn(body, robots, journal, wishes, frames, answers)
         now_ns = clock_ns()
         due_ns = timers.next_due_ns()
         if due_ns is not None and due_ns <= now_ns:
             late = encode_events(timers.due(now_ns))
-            _turn(late, robots, journal, wishes, frames, answers)
+            turn(late, robots, journal, wishes, frames, answers)
 
 
 def _wait_ms(timers: Timers, clock_ns: Callable[[], int]) -> int:
@@ -101,7 +101,7 @@ def _wait_ms(timers: Timers, clock_ns: Callable[[], int]) -> int:
     return max(0, min(LONGEST_WAIT_MS, -(-(due_ns - clock_ns()) // 1_000_000)))
 
 
-def _turn(
+def turn(
     body: bytes,
     robots: RobotGroup,
     journal: Journal,
@@ -109,7 +109,7 @@ def _turn(
     frames: Sender | None,
     answers: Sender | None,
 ) -> bool:
-    """One batch through the robots; returns whether it ended the session."""
+    """One batch: journal it, then let the robots think, then act; whether it ended the session."""
     try:
         events = decode_events(body)
     except BadMessage as error:
