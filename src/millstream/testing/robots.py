@@ -12,13 +12,12 @@ import tempfile
 from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from millstream.config import Config, RobotSection, StreamSection
+from millstream.config import RobotSection
 from millstream.durations import parse_duration
 from millstream.errors import ConfigError, RobotError
 from millstream.journal import Journal, JournalWriter, Manifest, ReplayReport, replay
@@ -31,12 +30,11 @@ from millstream.model import (
     LogLine,
     MyOrder,
     MyTrade,
-    Output,
     PlaceOrder,
     RobotFailed,
 )
 from millstream.model.actions import OutputBody
-from millstream.model.codec import decode_outputs, encode_events, encode_outputs
+from millstream.model.codec import encode_events
 from millstream.model.events import MarketEvent, StreamEvent
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
@@ -47,14 +45,15 @@ from millstream.orders.service import OrdersTurn
 from millstream.robot import Robot, RobotGroup
 from millstream.robot.loop import turn
 from millstream.session.proof import JOURNAL
-from millstream.session.roster import describe, seat_robots
+from millstream.session.roster import seat_robots
 from millstream.testing.market import market_of, stamped
+from millstream.testing.recorded import Recorder, Wishes
+from millstream.testing.seated import class_path_of, manifest_of
 
 __all__ = ["RobotTest"]
 
 BEGAN_NS: Final = 1_704_067_200_000_000_000  # 2024-01-01 00:00:00 UTC
 STEP_NS: Final = 1_000_000  # from one event that is fed to the next
-RUN_ID: Final = "tested"
 _MOST_ROUNDS: Final = 500  # of orders, changes of them, and orders in answer to those
 
 
@@ -82,7 +81,7 @@ class RobotTest:
         unguarded: bool = False,
         checkpoint_every_events: int = 1,
     ) -> None:
-        class_path = robot if isinstance(robot, str) else _class_path(robot)
+        class_path = robot if isinstance(robot, str) else class_path_of(robot)
         section = RobotSection(
             name=class_path.rpartition(":")[2].lower(),
             robot=class_path,
@@ -91,11 +90,11 @@ class RobotTest:
             unguarded=unguarded,
         )
         settings = {"checkpoint_every_events": checkpoint_every_events}
-        self._manifest = _manifest(section, seed, began_ns, settings)
+        self._manifest = manifest_of(section, seed, began_ns, settings)
         self._group: RobotGroup = seat_robots(self._manifest)
         self._seat = self._group.seats[0]
-        self._recorded = _Recorder()
-        self._wishes = _Wishes()
+        self._recorded = Recorder()
+        self._wishes = Wishes()
         self._store = MemoryStore()
         on_paper = paper or PaperSettings()
         gateway = Gateway(self._store, PaperVenue(on_paper))
@@ -285,74 +284,3 @@ _OF_MARKETS = (MarketEvent, StreamEvent)  # what a stream brings: it goes to the
 def _its_own(answered: Sequence[OutputBody]) -> list[Action]:
     """Without what is answered for the robot."""
     return [o for o in answered if not isinstance(o, Checkpoint | RobotFailed | ControlAnswer)]
-
-
-class _Recorder:
-    """The journal, in memory: what the robots' turn appends."""
-
-    def __init__(self) -> None:
-        self.turns: list[tuple[bytes, int, list[Output]]] = []
-        self.bodies: list[OutputBody] = []  # every answer, oldest first
-        self._next = 1
-
-    def append_events(self, body: bytes, count: int) -> int:
-        """As of the journal's writer."""
-        first, self._next = self._next, self._next + count
-        self.turns.append((body, count, []))
-        return first
-
-    def append_outputs(self, outputs: Sequence[Output]) -> None:
-        """As of the journal's writer; kept as they are read again."""
-        read = decode_outputs(encode_outputs(outputs))
-        self.turns[-1][2].extend(read)
-        self.bodies.extend(output.body for output in read)
-
-    def failures(self) -> list[RobotFailed]:
-        """Those of the last turn."""
-        return [o.body for o in self.turns[-1][2] if isinstance(o.body, RobotFailed)]
-
-
-class _Wishes:
-    """The way to the orders."""
-
-    def __init__(self) -> None:
-        self._bodies: list[bytes] = []
-
-    def send(self, body: bytes) -> bool:
-        """As of the bus."""
-        self._bodies.append(body)
-        return True
-
-    def taken(self) -> list[bytes]:
-        """What was sent since the last time."""
-        bodies, self._bodies = self._bodies, []
-        return bodies
-
-
-def _class_path(robot: type[Robot]) -> str:
-    """ "module:Class", by which the session's own loader finds this class again."""
-    module = import_module(robot.__module__)
-    if getattr(module, robot.__qualname__, None) is not robot:
-        raise ConfigError(
-            f"{robot.__qualname__} is not at the top of its module, where a replay would look for "
-            "it: move it there"
-        )
-    return f"{robot.__module__}:{robot.__qualname__}"
-
-
-def _manifest(
-    section: RobotSection, seed: int, began_ns: int, settings: dict[str, int]
-) -> Manifest:
-    markets = [market_of(text) for text in section.markets]
-    streams = [
-        StreamSection(
-            exchange=str(market.exchange),
-            currency_pairs=[str(market.symbol)],
-            subscribe_channels=["ticker"],
-        )
-        for market in markets
-    ]
-    described = describe(Config(robots=[section], streams=streams, seed=seed))
-    return msgspec.structs.replace(
-        described, run_id=RUN_ID, started_ns=began_ns, settings=described.settings | settings
-    )
