@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millstream.errors import JournalDamaged
-from millstream.journal import Journal, JournalWriter, Manifest, RobotEntry, reader
+from millstream.journal import Journal, JournalWriter, Manifest, RobotEntry, reader, replay
 from millstream.journal.recall import recall
 from millstream.model import (
     Checkpoint,
@@ -33,8 +33,9 @@ from millstream.model import (
     TimeInForce,
     Timer,
 )
+from millstream.model.actions import NOT_DUE
 from millstream.model.codec import encode_events
-from millstream.robot import Robot
+from millstream.robot import Robot, seat
 from millstream.robot.load import code_hash
 from millstream.session.resuming import resume_robots
 from millstream.session.roster import seat_robots
@@ -102,6 +103,34 @@ class Careless(Forgetful):
         if isinstance(self.state.last, Decimal):
             self.log.info(f"{self.state.last}")
         self.state.last = Decimal(repr(ticker.ask_price))
+
+
+class Setter(Forgetful):
+    """Goes by the order of a set, which is the same in every process: of numbers."""
+
+    State = Loose
+
+    def on_ticker(self, ticker):
+        state = self.state
+        state.last = {*(state.last or ()), int(ticker.bid_price) * 8 % 57}
+        if len(state.last) > 6:
+            state.last.pop()
+        self.turns = getattr(self, "turns", [])
+        self.turns.append(self.now)
+        self.log.info(f"{[*state.last]} {len(self.turns)}")
+
+
+class Unkept(Forgetful):
+    """Keeps what no checkpoint holds."""
+
+    def on_ticker(self, ticker):
+        self.later = (number for number in range(3))
+        self.log.info(str(ticker.bid_price))
+
+
+def packed(robot):
+    told = manifest(robot)
+    return msgspec.structs.replace(told, settings=told.settings | {"packed_checkpoints": True})
 
 
 def manifest(robot=Forgetful, names=("one", "two")):
@@ -264,6 +293,91 @@ def test_a_robot_whose_state_would_come_back_as_another_sees_all_events_again(tm
     assert type(one.robot.state.last) is Decimal
     assert one.robot.state == steady.robot.state
     resumed.journal.close("")
+
+
+@pytest.mark.parametrize("robot", [Careless, Hoarder, Setter, Forgetful])
+def test_sets_untyped_fields_and_attributes_go_on_from_a_checkpoint(tmp_path, monkeypatch, robot):
+    monkeypatch.setattr(seat, "BYTES_AN_EVENT", 10**6)
+    told = packed(robot)
+    writer = JournalWriter(tmp_path / "j", told)
+    steady = seat_robots(told)
+    for number in range(1, 100):
+        turn(steady, writer, number)
+    leave(writer)
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.replayed < 2 * EVERY
+    for number in range(100, 150):
+        assert turn(resumed.robots, resumed.journal, number) == [
+            output
+            for sequence, event in enumerate(events_for(steady, number), steady.sequence + 1)
+            for output in steady.handle(sequence, event)
+        ]
+    resumed.journal.close("")
+    assert replay(Journal.open(tmp_path / "j"), seat_robots(told)).equal
+
+
+def test_what_no_checkpoint_holds_is_named_in_it_and_all_events_are_seen_again(tmp_path):
+    told = packed(Unkept)
+    writer = JournalWriter(tmp_path / "j", told)
+    group = seat_robots(told)
+    made = []
+    for number in range(1, 100):
+        made += [
+            one.body for one in turn(group, writer, number) if isinstance(one.body, Checkpoint)
+        ]
+    leave(writer)
+    assert "one['outside']['later'] is a builtins.generator" in made[-2].lacking
+    assert recall(Journal.open(tmp_path / "j"), EVERY) is None
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.replayed == writer.next_sequence - 1
+    resumed.journal.close("")
+
+
+def test_large_robots_are_packed_at_few_checkpoints_and_go_on_from_the_last_of_them(
+    tmp_path, monkeypatch
+):
+    told = packed(Careless)
+    monkeypatch.setattr(seat, "BYTES_AN_EVENT", 1)
+    writer = JournalWriter(tmp_path / "j", told)
+    group = seat_robots(told)
+    made = {}
+    for number in range(1, 300):
+        for output in turn(group, writer, number):
+            if isinstance(output.body, Checkpoint) and output.robot == "one":
+                made[output.cause] = output.body
+    leave(writer)
+    whole = [cause for cause, one in made.items() if one.kept]
+    assert 2 < len(whole) < len(made) / 2
+    assert {one.lacking for one in made.values() if not one.kept} == {NOT_DUE}
+    sizes = sum(len(one.kept) for one in made.values())
+    assert sizes < 2 * writer.next_sequence
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.replayed == writer.next_sequence - 1 - whole[-1]
+    assert resumed.robots.seats[0].robot.state == group.seats[0].robot.state
+    resumed.journal.close("")
+
+
+class Whole(msgspec.Struct, frozen=True):
+    wait_s: float = 10  # a whole number, until somebody decodes it
+
+
+class Told(Forgetful):
+    Parameters = Whole
+
+
+def test_parameters_come_back_as_they_were(tmp_path):
+    told = manifest(Told)
+    writer = JournalWriter(tmp_path / "j", told)
+    group = seat_robots(told)
+    for number in range(1, 60):
+        turn(group, writer, number)
+    leave(writer)
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert resumed.replayed < 2 * EVERY
+    for number in range(60, 120):
+        turn(resumed.robots, resumed.journal, number)
+    resumed.journal.close("")
+    assert replay(Journal.open(tmp_path / "j"), seat_robots(told)).equal
 
 
 def test_a_set_in_a_state_replays_in_a_process_whose_sets_have_another_order(tmp_path):

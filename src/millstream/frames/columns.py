@@ -67,7 +67,7 @@ def columns_of(frame: pd.DataFrame) -> Columns:
     names = [str(name) for name in frame.columns.to_numpy(object).tolist()]
     kinds: list[str] = []
     columns: list[Any] = []
-    for name, values in zip(names, _arrays(frame), strict=True):
+    for name, values in zip(names, arrays_of(frame), strict=True):
         dtype = values.dtype  # one of pandas' own takes long to look up
         kind = _NUMBER_NAMES.get(dtype) if isinstance(dtype, np.dtype) else None
         if kind is None:
@@ -80,7 +80,7 @@ def columns_of(frame: pd.DataFrame) -> Columns:
         raise FrameError(f"this frame cannot be shared: {error}.") from None
 
 
-def _arrays(frame: pd.DataFrame) -> list[Any]:
+def arrays_of(frame: pd.DataFrame) -> list[Any]:
     """Every column's array, of numpy or of pandas; nothing is copied.
 
     A Series for each column, the way pandas documents, costs ten times as much as all else here:

@@ -46,7 +46,9 @@ class FrameStatus(msgspec.Struct, frozen=True):
         return max(0, now_ns - self.received_ns)
 
 
-class _Held:
+class HeldFrame:
+    """One frame, and how it stands."""
+
     __slots__ = ("analyzed_ns", "history", "received_ns", "sequence", "state", "step_ns")
 
     def __init__(self, history: History, timeframe: str) -> None:
@@ -64,7 +66,7 @@ class HeldFrames:
 
     def __init__(self, limit: int = MAX_ROWS_HELD) -> None:
         self._limit = limit
-        self._frames: dict[Key, _Held] = {}
+        self._frames: dict[Key, HeldFrame] = {}
         self._pairs: dict[str, tuple[str, ...]] = {}
         self._states: dict[str, str] = {}
 
@@ -99,7 +101,7 @@ class HeldFrames:
             return Applied(False, 0, "it has no rows")
         if held is None or update.replace:
             if held is None:
-                held = self._frames[key] = _Held(History(rows, self._limit), update.timeframe)
+                held = self._frames[key] = HeldFrame(History(rows, self._limit), update.timeframe)
             else:
                 held.history = History(rows, self._limit)
             return _told(held, update)
@@ -207,7 +209,7 @@ class HeldFrames:
             self._frames.pop(key, None)
 
 
-def _told(held: _Held, update: FrameUpdate) -> Applied:
+def _told(held: HeldFrame, update: FrameUpdate) -> Applied:
     held.analyzed_ns, held.received_ns = update.analyzed_ns, update.received_ns
     held.sequence, held.state = update.sequence, "fresh"
     return _APPLIED

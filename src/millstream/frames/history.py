@@ -57,6 +57,10 @@ class History:
             [values[first - self._dropped : end - self._dropped] for values in self._objects],
         )
 
+    def kept(self) -> tuple[int, Rows]:
+        """(limit, rows): what another one is made of."""
+        return self._limit, self.rows
+
     def frame(self) -> pd.DataFrame:
         """What is held, for the caller to change as he likes: pandas copies what he writes to."""
         if self._frame is None:

@@ -13,7 +13,7 @@ import msgspec
 from millstream.journal.directory import segments
 from millstream.journal.format import Block, Kind
 from millstream.journal.reader import Journal
-from millstream.model.actions import Checkpoint, Output
+from millstream.model.actions import NOT_DUE, Checkpoint, Output
 from millstream.model.codec import decode_outputs
 
 __all__ = ["LastCheckpoint", "Recall", "recall"]
@@ -28,13 +28,15 @@ class Recall(msgspec.Struct, frozen=True):
 
 
 class LastCheckpoint:
-    """Is shown the blocks of a journal, in order; `found` is the last checkpoint among them.
+    """Is shown the blocks of a journal, in order; `found` is the last checkpoint among them that
+    every robot can go on from. hopeless: the last one is none, and the one before will not be.
 
     interval: how many events lie between two checkpoints.
     """
 
     def __init__(self, interval: int) -> None:
         self.found: Recall | None = None
+        self.hopeless = False
         self._interval = interval
         self._boundary = 0  # the event that the next outputs may hold checkpoints of; 0: none
         self._since: list[Block] | None = None  # from the block with that event on
@@ -54,13 +56,21 @@ class LastCheckpoint:
                 for output in decode_outputs(block.body)
                 if output.cause == self._boundary and isinstance(output.body, Checkpoint)
             }
-            if made:
+            lacking = {_lacking(output) for output in made.values()} - {""}
+            if lacking - {NOT_DUE}:  # those of before are as long ago as a replay of all, soon
+                self.found, self.hopeless = None, True
+            elif made and not lacking:
+                self.hopeless = False
                 self.found = Recall(self._boundary, [*made.values()], self._since)
             self._boundary = 0
         if self._since is not None:
             self._since.append(block)
         if self.found is not None and self.found.blocks is not self._since:
             self.found.blocks.append(block)
+
+
+def _lacking(output: Output) -> str:
+    return output.body.lacking if isinstance(output.body, Checkpoint) else ""
 
 
 def recall(journal: Journal, interval: int, before: int | None = None) -> Recall | None:
@@ -79,7 +89,7 @@ def recall(journal: Journal, interval: int, before: int | None = None) -> Recall
         last = LastCheckpoint(interval)
         for block in journal.tail(number):
             last.see(block)
-        if last.found is not None or number == 1:
+        if last.found is not None or last.hopeless or number == 1:
             return last.found
         reach *= 2
     return None

@@ -87,6 +87,10 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     repeat: bool
 
 
+# Why a checkpoint has nothing to go on from, where another one has.
+NOT_DUE = "so much is packed at fewer checkpoints"
+
+
 class Checkpoint(Message, frozen=True, tag=tag("checkpoint.1")):
     """A robot at this event: its state, and what else it takes to go on from here.
 
@@ -105,6 +109,10 @@ class Checkpoint(Message, frozen=True, tag=tag("checkpoint.1")):
     entry: bytes = b""  # JSON of its RobotEntry, if it was added to the running session
     hidden: tuple[str, ...] = ()  # attributes it keeps outside its state: no going on from here
     revision: int = 0  # the latest change of the order store that any robot has heard of
+    # Where msgpack does not bring the state back as it was, or not all lies in it: both, packed by
+    # `robot/kept.py`. b"" beside a `lacking`: no going on from here, for this reason or NOT_DUE.
+    kept: bytes = b""
+    lacking: str = ""
 
 
 class RobotFailed(Message, frozen=True, tag=tag("robot_failed.1")):

@@ -73,7 +73,8 @@ class RobotGroup:
 
     run_id: six letters or digits, the head of every order id. seed: of `self.random`.
     whole: a checkpoint holds all it takes to go on from it, and a failure its event, state and
-        trace; False for journals of before that. hire: who finds the robot that a command adds.
+        trace; False for journals of before that. packed: a checkpoint also holds what only
+        `kept.py` packs; False, too. hire: who finds the robot that a command adds.
     """
 
     def __init__(
@@ -83,12 +84,13 @@ class RobotGroup:
         checkpoint_every_events: int = CHECKPOINT_EVERY_EVENTS,
         *,
         whole: bool = True,
+        packed: bool = True,
         hire: Hire | None = None,
     ) -> None:
         self._moment = Moment(run_id, seed)
         self.timers = Timers()
         self.revision = 0  # the latest change of the order store that it was told
-        self._whole = whole
+        self._whole, self._packed = whole, packed
         self._hire = hire
         self._seats: dict[str, Seat] = {}
         self._routes: dict[type[Event], dict[CurrencyPair, list[_Route]]] = {}
@@ -123,7 +125,7 @@ class RobotGroup:
 
         Raises RobotError when the checkpoint does not hold all it takes.
         """
-        self._seats[name].restore(made)
+        self._seats[name].restore(made, self._checkpoint_every)
         self.timers.restore(name, made.alarms)
         self.revision = made.revision
         self._started = True
@@ -182,7 +184,7 @@ class RobotGroup:
             if outputs:
                 self.timers.follow(outputs, event.received_ns)
             if not sequence % self._checkpoint_every:
-                self._checkpoint(outputs)
+                self._checkpoint(outputs, sequence // self._checkpoint_every)
             if outputs:
                 answered += outputs
                 outputs = []
@@ -303,20 +305,22 @@ class RobotGroup:
         said = [line for line in seat.robot._said if not why_unreadable(line)]
         return [*said, failed, CancelAll()]
 
-    def _checkpoint(self, outputs: list[Output]) -> None:
+    def _checkpoint(self, outputs: list[Output], number: int = 0) -> None:
         for name, seat in self._seats.items():
             try:
-                made = self._made(seat)
+                made = self._made(seat, number)
             except Exception as error:  # its state may be anything by now
                 self._add(seat, self._fail(seat, error), outputs)
                 self.timers.forget(name)
-                made = self._made(seat)
+                made = self._made(seat, number)
             outputs.append(Output(self._moment.sequence, name, made))
 
-    def _made(self, seat: Seat) -> Checkpoint:
+    def _made(self, seat: Seat, number: int) -> Checkpoint:
         if not self._whole:
             return seat.proof()
-        return seat.checkpoint(self.timers.of(seat.robot.name), self.revision)
+        alarms = self.timers.of(seat.robot.name)
+        events = self._checkpoint_every if self._packed else 0
+        return seat.checkpoint(alarms, self.revision, number, events)
 
     def _reroute(self) -> None:
         """Market events go to the robots that are running."""

@@ -141,7 +141,8 @@ def _act(
         if isinstance(output.body, LogLine):
             log.log(_LEVELS.get(output.body.level, 20), "%s: %s", output.robot, output.body.text)
         elif isinstance(output.body, RobotFailed):
-            log.error("%s failed and was stopped: %s", output.robot, output.body.error)
+            where = output.body.trace.replace("\n", ", ") or "its own code"
+            log.error("%s failed and was stopped: %s in %s", output.robot, output.body.error, where)
 
 
 # ---- what feeds it ------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from random import Random
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import msgspec
 
@@ -42,10 +42,16 @@ from millstream.model import (
     Trade,
     Whitelist,
 )
+from millstream.robot.kept import Values, names_of
 from millstream.robot.market import Market
 from millstream.robot.moment import Moment
 
 Answer: TypeAlias = Action | Iterable[Action] | None
+
+# What `Robot` itself keeps. Whatever else is found on a robot lies outside its state.
+_OWN: Final = frozenset(
+    {"name", "markets", "parameters", "state", "random", "log", "_moment", "_said"}
+)
 
 
 class NoState(msgspec.Struct):
@@ -116,6 +122,26 @@ class Robot:
     def other_files(cls, parameters: msgspec.Struct) -> Sequence[str]:
         """Files beside its own that define what it does: guarded and hashed with it."""
         return ()
+
+    # ---- what a checkpoint holds beside the state ----------------------------------------------
+
+    def _values(self) -> Values:
+        """Packs its state and what lies outside of it."""
+        return Values(names_of(type(self), type(self.state)))
+
+    def _hidden(self) -> list[str]:
+        """The names of what it keeps outside its state."""
+        return [name for name in vars(self) if name not in _OWN]
+
+    def _outside(self) -> dict[str, Any]:
+        """What that is. Raises RobotError when it cannot be said."""
+        return {name: getattr(self, name) for name in self._hidden()}
+
+    def _put_outside(self, kept: dict[str, Any]) -> None:
+        """Keep this outside its state, and nothing else."""
+        for name in set(self._hidden()) - kept.keys():
+            delattr(self, name)
+        vars(self).update(kept)
 
     # ---- what a robot knows ------------------------------------------------------------------
 

@@ -36,8 +36,10 @@ from millstream.model import (
     Trade,
     Whitelist,
 )
+from millstream.model.actions import NOT_DUE
 from millstream.model.codec import encode, encode_canonical
 from millstream.robot.exact import is_exact
+from millstream.robot.kept import Values
 from millstream.robot.raised import raised
 from millstream.robot.robot import Answer, Robot
 
@@ -64,10 +66,9 @@ _CALLBACKS: Final[dict[type[Event], str]] = {
     Timer: "on_timer",
     Control: "on_control",
 }
-# What `Robot` itself keeps. Whatever else is found on a robot lies outside its state.
-_OWN: Final = frozenset(
-    {"name", "markets", "parameters", "state", "random", "log", "_moment", "_said"}
-)
+# A state and what lies outside of it may be large: a strategy's tables are. Packed at every 2nd,
+# 4th, … checkpoint, they cost a journal no more than this, about as much as a ticker.
+BYTES_AN_EVENT: Final = 64
 _TRACE_LINES: Final = 20
 # Their lines are others in another version, and a journal replays for ever.
 _NOT_THE_USERS: Final = frozenset({"millstream", *sys.stdlib_module_names})
@@ -87,6 +88,8 @@ class Seat:
         self.error = ""  # of a failed robot
         self._undrawn = robot.random.getstate()
         self._is_exact = is_exact(type(robot.state))
+        self._values: Values | None = None  # made when it is needed first
+        self._packs_each = 1  # of so many checkpoints one
 
     def start(self, _: None) -> Answer:
         """The robot's own start, in the shape of its other callbacks."""
@@ -123,12 +126,22 @@ class Seat:
             state = b""
         return Checkpoint(hashlib.blake2b(state, digest_size=16).digest(), state)
 
-    def checkpoint(self, alarms: Sequence[Alarm], revision: int) -> Checkpoint:
-        """All it takes to go on from here. revision: of the order store, as far as it was told."""
+    def checkpoint(
+        self, alarms: Sequence[Alarm], revision: int, number: int = 0, events: int = 0
+    ) -> Checkpoint:
+        """All it takes to go on from here. revision: of the order store, as far as it was told.
+
+        number: of those made each `events` events; 0: it is another one, or of a journal of before
+        states were packed.
+        """
         robot = self.robot
         proof = self.proof()
-        # The order of a set is another in each process, and this state is not restored anyway.
-        ordered = encode(robot.state) if self._is_exact and proof.state else b""
+        hidden = robot._hidden()
+        kept, lacking = b"", ""
+        if events and (hidden or not self._is_exact):
+            kept, lacking = self._packed(number, events)
+        # The order of a set is another in each process, and this is not restored anyway.
+        ordered = encode(robot.state) if self._is_exact and proof.state and not kept else b""
         drawn = robot.random.getstate()
         return Checkpoint(
             proof.state_hash,
@@ -141,34 +154,83 @@ class Seat:
             b"" if drawn == self._undrawn else encode(drawn),
             tuple(alarms),
             self.entry,
-            tuple(name for name in vars(robot) if name not in _OWN),
+            () if events else tuple(hidden),
             revision,
+            kept,
+            lacking,
         )
 
-    def restore(self, made: Checkpoint) -> None:
-        """Stand as it did then. Raises RobotError when that is not possible from this alone."""
+    def _packed(self, number: int, events: int) -> tuple[bytes, str]:
+        """(its state and what lies outside of it, why not)."""
+        if not number or number % self._packs_each:
+            return b"", NOT_DUE
+        if self._values is None:
+            self._values = self.robot._values()
+        try:
+            kept = self._pack(self._values)
+        except RobotError as error:
+            return b"", str(error)
+        self._weigh(kept, events)
+        return kept, ""
+
+    def _pack(self, values: Values) -> bytes:
         robot = self.robot
+        return values.pack({"state": robot.state, "outside": robot._outside()}, robot.name)
+
+    def _weigh(self, kept: bytes, events: int) -> None:
+        """How often so much may be packed: a power of two, so that robots meet."""
+        self._packs_each = 1 << (len(kept) // (BYTES_AN_EVENT * events)).bit_length()
+
+    def restore(self, made: Checkpoint, events: int) -> None:
+        """Stand as it did then. Raises RobotError when that is not possible from this alone.
+
+        events: between two checkpoints.
+        """
+        robot = self.robot
+        if made.lacking:
+            raise RobotError(made.lacking)
         if not made.standing or made.hidden:
             kept = ", ".join(made.hidden) or "more than a journal of its time holds"
             raise RobotError(f"robot {robot.name} keeps {kept} outside its state")
-        if not self._is_exact:
-            raise RobotError(
-                f"the state of robot {robot.name} holds a set, or what may be any type"
-            )
         try:
-            state = msgspec.msgpack.decode(made.ordered_state or made.state, type=type(robot.state))
-            whole = encode_canonical(state) == made.state
-            robot.parameters = msgspec.msgpack.decode(made.parameters, type=robot.Parameters)
+            if encode(robot.parameters) != made.parameters:  # they were tuned
+                robot.parameters = msgspec.msgpack.decode(made.parameters, type=robot.Parameters)
+            whole = self._unpack(made) if made.kept else self._decode(made)
+            # A float whose default is 10 was written as a whole number, and comes back as 10.0.
+            whole = whole and encode(robot.parameters) == made.parameters
         except (msgspec.MsgspecError, TypeError) as error:
             raise RobotError(f"the state of robot {robot.name} cannot be read: {error}") from error
         if not whole:
             raise RobotError(f"the state of robot {robot.name} is another once it was stored")
-        robot.state = state
+        if made.kept:
+            self._weigh(made.kept, events)
         if made.random:
             version, numbers, gauss = msgspec.msgpack.decode(made.random)
             robot.random.setstate((version, tuple(numbers), gauss))
         self.standing, self.resumes_as, self.error = made.standing, made.resumes_as, made.error
         self.entry = made.entry
+
+    def _unpack(self, made: Checkpoint) -> bool:
+        """Take what was packed; whether it is packed again as the same."""
+        robot = self.robot
+        values = self._values = robot._values()
+        found = values.unpack(made.kept)
+        if type(found["state"]) is not type(robot.state):
+            return False
+        robot.state = found["state"]
+        robot._put_outside(found["outside"])
+        return self._pack(values) == made.kept and encode_canonical(robot.state) == made.state
+
+    def _decode(self, made: Checkpoint) -> bool:
+        """Take the state by its type; whether it is the same."""
+        robot = self.robot
+        if not self._is_exact:
+            raise RobotError(
+                f"the state of robot {robot.name} holds a set, or what may be any type"
+            )
+        state = msgspec.msgpack.decode(made.ordered_state or made.state, type=type(robot.state))
+        robot.state = state
+        return encode_canonical(state) == made.state
 
     def _trace(self, found: TracebackType | None) -> str:
         """The user's lines of code, without the folders they lie in: the same on every machine."""

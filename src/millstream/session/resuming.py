@@ -66,7 +66,9 @@ def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
 
     writer = JournalWriter.resume(place, segment_bytes, compress, see)
     try:
-        found = newest.found or recall(journal, interval, before=writer.segment - 1)
+        found = newest.found
+        if found is None and not newest.hopeless:
+            found = recall(journal, interval, before=writer.segment - 1)
         tail = _recalled(journal, found)
         writer.append_outputs(tail.waiting)  # what died with the process is recorded now
         wishes = [*wished.outputs(), *tail.wishes, *wishes_in(tail.waiting)]
@@ -125,12 +127,11 @@ def _sections(manifest: Manifest) -> dict[str, dict[str, Any]]:
 def _recalled(journal: Journal, found: Recall | None) -> _Tail:
     if found is not None:
         try:
-            robots = reseat_robots(journal.manifest, found.checkpoints)
-        except RobotError:
-            pass  # a robot keeps something outside its state: only all of its events bring it back
-        else:
-            tail = _Tail(robots, found.sequence)
+            tail = _Tail(reseat_robots(journal.manifest, found.checkpoints), found.sequence)
             tail.drive(found.blocks)
+        except (RobotError, JournalError):
+            pass  # a robot keeps something where nobody looks: only all of its events bring it back
+        else:
             return tail
     tail = _Tail(seat_robots(journal.manifest), 0)
     tail.drive(journal.blocks())

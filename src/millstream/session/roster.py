@@ -27,6 +27,7 @@ from millstream.robot.setup import parse_parameters
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _EVERY = "checkpoint_every_events"
 _WHOLE = "whole_checkpoints"  # a checkpoint holds all it takes to go on from it
+_PACKED = "packed_checkpoints"  # also where that is more than a type says
 ALIASES = {  # short names for the types of robots that come with Millstream
     "quoter": "millstream.demo.quoter:Quoter",
     "crosser": "millstream.demo.crosser:Crosser",
@@ -69,7 +70,7 @@ def describe(config: Config, returning: Sequence[RobotEntry] = ()) -> Manifest:
         platform=platform.platform(),
         robots=tuple(seated.values()),
         config=without_secrets(config),
-        settings={_EVERY: CHECKPOINT_EVERY_EVENTS, _WHOLE: True},
+        settings={_EVERY: CHECKPOINT_EVERY_EVENTS, _WHOLE: True, _PACKED: True},
     )
 
 
@@ -168,6 +169,7 @@ def _empty(manifest: Manifest, changed: list[ChangedRobot] | None) -> RobotGroup
         manifest.seed,
         checkpoint_interval(manifest),
         whole=bool(manifest.settings.get(_WHOLE)),
+        packed=bool(manifest.settings.get(_PACKED)),
         hire=hire,
     )
 

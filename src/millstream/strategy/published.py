@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import pandas as pd
 
 from millstream.frames.columns import Columns, columns_of
 from millstream.frames.history import History
-from millstream.frames.rows import Rows, pack
+from millstream.frames.rows import Rows, pack, unpack
 from millstream.frames.schema import DATE
 from millstream.model import PublishFrame
 
@@ -43,6 +44,33 @@ class Published:
         return PublishFrame(
             pair, self._timeframe, self._candle_type, analyzed_ns, first == 0, pack(rows)
         )
+
+    def kept(self, frames: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+        """What followers hold, by pair; b"": the last rows of this frame."""
+        found = {}
+        for pair, told in self._told.items():
+            same = pair in frames and _are_same(told.rows, self._last(frames[pair]))
+            found[pair] = b"" if same else pack(told.rows)
+        return found
+
+    def hold(self, kept: Mapping[str, bytes], frames: Mapping[str, pd.DataFrame]) -> None:
+        """Followers hold this, as `kept` says."""
+        for pair, packed in kept.items():
+            rows = unpack(packed) if packed else self._last(frames[pair])
+            self._told[pair] = History(rows, self._limit)
+
+    def _last(self, frame: pd.DataFrame) -> Rows:
+        columns = columns_of(frame)
+        return columns.rows(max(0, columns.length - self._limit), columns.length)
+
+
+def _are_same(told: Rows, now: Rows) -> bool:
+    """Bit for bit."""
+    if (told.schema is not now.schema) or told.count != now.count:
+        return False
+    blocks = zip(told.blocks, now.blocks, strict=True)
+    objects = msgspec.msgpack.encode(told.objects) == msgspec.msgpack.encode(now.objects)
+    return objects and all(one.tobytes() == other.tobytes() for one, other in blocks)
 
 
 def _rows_in_common(told: Rows, now: Columns, begin: int) -> int:

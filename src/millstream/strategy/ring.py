@@ -79,6 +79,14 @@ class CandleRing:
             columns[name] = values[number]
         return pd.DataFrame(columns, index=pd.RangeIndex(len(self)))
 
+    def kept(self) -> tuple[int, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """(keep, slack, dates, matrix of prices): what `hold` takes."""
+        return self._keep, self._slack, self._dates[self._first : self._end], self._held()
+
+    def hold(self, dates: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> None:
+        """Hold these candles, and no others."""
+        self._move(dates, values)
+
     def _held(self) -> np.ndarray[Any, Any]:
         return self._values[:, self._first : self._end]
 

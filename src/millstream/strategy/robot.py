@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import pandas as pd
@@ -25,11 +26,13 @@ from millstream.model import (
     Whitelist,
 )
 from millstream.robot import CandleBuilder, Market, Robot
+from millstream.robot.kept import Values
 from millstream.robot.moment import Moment
 from millstream.strategy.analysis import Signals, analyze, signals_of
 from millstream.strategy.broker import Broker
 from millstream.strategy.exits import stopped
 from millstream.strategy.interface import IStrategy
+from millstream.strategy.kept import authored, put_authored, put_shown, shown, values_of
 from millstream.strategy.pair_lists import whitelist
 from millstream.strategy.provider import utc
 from millstream.strategy.published import Published
@@ -84,6 +87,26 @@ class StrategyRobot(Robot):
         """The strategy's own file: guarded and hashed with the robot's."""
         assert isinstance(parameters, StrategyParameters)
         return (parameters.strategy_file,)
+
+    def _values(self) -> Values:
+        return values_of(self.strategy, type(self), type(self.state))
+
+    def _outside(self) -> dict[str, Any]:
+        frames = {pair: frame for pair, (frame, _) in self._dp.analyzed.items()}
+        return {
+            "authored": authored(self.strategy),
+            "shown": shown(self.strategy),
+            "told": self._published.kept(frames),
+            "slower": list(self._tables.slower),
+            "waiting": self._waiting,
+        }
+
+    def _put_outside(self, kept: dict[str, Any]) -> None:
+        put_authored(self.strategy, kept["authored"])
+        put_shown(self.strategy, kept["shown"])
+        frames = {pair: frame for pair, (frame, _) in self._dp.analyzed.items()}
+        self._published.hold(kept["told"], frames)
+        self._tables.slower, self._waiting = kept["slower"], kept["waiting"]
 
     # ---- what comes in -----------------------------------------------------------------------
 
