@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 from pymongo import WriteConcern
+from pymongo.errors import AutoReconnect
 from tests import mongod
 from tests.orders.sample import BTC, VENUE, filled, order, report
 
@@ -47,6 +48,43 @@ def store(mongo_url):
 def database(replica_set, mongo_url):
     with replica_set.client() as client:
         yield client[parse_address(mongo_url).database]
+
+
+class HasNoPrimary:
+    """What reads orders, when no primary is there for longer than a call waits."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+
+    def order(self, order_id):
+        self.asked.set()
+        raise AutoReconnect("no primary")
+
+
+class TestClosing:
+    def test_who_closes_does_not_wait_for_a_primary_and_hears_what_is_not_stored(
+        self, mongo_url, caplog
+    ):
+        store = MongoStore(mongo_url, patience_s=3600)
+        store.insert([order("a1", status=OrderStatus.REJECTED)])  # not known by heart
+        store._reader, told = HasNoPrimary(), []
+
+        def write():
+            try:
+                store.apply([report("a1", Happened.NOTED, reason="why")], 2)
+            except StoreError as error:
+                told.append(str(error))
+
+        writing = threading.Thread(target=write, daemon=True)
+        writing.start()
+        assert store._reader.asked.wait(20)
+        closing = threading.Thread(target=store.close, daemon=True)
+        closing.start()
+        closing.join(20)
+        writing.join(20)
+        assert not closing.is_alive()
+        assert "the connection is lost" in told[0]
+        assert "closed before a change of these orders was stored for certain: a1" in caplog.text
 
 
 class TestAddress:

@@ -93,6 +93,7 @@ class Commits:
             found = patiently(
                 lambda: certain.find_one({"_id": revision}, {"token": 1}, max_time_ms=_READ_MS),
                 until_s,
+                self._closing,
             )
         except PyMongoError as error:
             self._fail(error, in_doubt=True)

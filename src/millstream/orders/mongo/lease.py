@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import pymongo
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -25,6 +26,7 @@ from millstream.orders.mongo.server import Documents
 __all__ = ["LEASE_S", "Lease"]
 
 LEASE_S: Final = 10
+_RELEASE_S: Final = 2.0
 _WRITER: Final = "writer"
 
 
@@ -47,9 +49,12 @@ class Lease:
     def release(self) -> None:
         """Let the next owner in."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_RELEASE_S)
         try:
-            self._state.update_one({"_id": _WRITER, "owner": self.owner}, {"$set": {"until": 0}})
+            with pymongo.timeout(_RELEASE_S):  # without a primary nobody waits for it either
+                self._state.update_one(
+                    {"_id": _WRITER, "owner": self.owner}, {"$set": {"until": 0}}
+                )
         except PyMongoError:
             return  # it ends by itself
 

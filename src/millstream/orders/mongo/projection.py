@@ -29,6 +29,7 @@ __all__ = ["Projector", "write_projection", "write_trades"]
 
 _log = logging.getLogger(__name__)
 _PAUSE_S: Final = 0.1
+_ENDING_S: Final = 0.5  # for a write that has no primary; it is daemonic, and can be repeated
 _PORTION: Final = 5_000  # changes written at once
 _GATHER_S: Final = 0.2
 _ALREADY: Final = 11_000  # the server's number of "is there already"
@@ -132,6 +133,7 @@ class Projector:
         self._traded = revision  # up to here every fill is shown
         self._gather_until_s = 0.0
         self._waiting = 0  # who waits for the collections
+        self._late = False  # a write has failed
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="orders-projection", daemon=True)
         self._thread.start()
@@ -155,12 +157,15 @@ class Projector:
                 self._waiting -= 1
 
     def stop(self, timeout_s: float) -> None:
-        """Write what is left, for as long as is given, and end the thread."""
-        self.wait(self._known, timeout_s)
+        """Write what is left, unless that fails, for as long as is given, and end the thread."""
         with self._due:
+            self._waiting += 1
+            self._late = False
+            self._due.notify_all()
+            self._due.wait_for(lambda: self._late or self.revision >= self._known, timeout_s)
             self._stopping = True
             self._due.notify_all()
-        self._thread.join()
+        self._thread.join(_ENDING_S)
 
     def _run(self) -> None:
         while True:
@@ -169,6 +174,9 @@ class Projector:
                 if self._stopping:
                     return
             if not (self._show_trades() and self._show_the_rest()):
+                with self._due:
+                    self._late = True
+                    self._due.notify_all()
                 time.sleep(_PAUSE_S)
 
     def _has_work(self) -> bool:

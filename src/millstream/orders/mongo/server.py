@@ -67,13 +67,18 @@ def is_passing(error: PyMongoError) -> bool:
     return error.has_error_label("RetryableWriteError")
 
 
-def patiently(call: Callable[[], _T], until_s: float) -> _T:
-    """What a call answers, repeated through an election until the monotonic time `until_s`."""
+def patiently(
+    call: Callable[[], _T], until_s: float, hurried: Callable[[], bool] = lambda: False
+) -> _T:
+    """What a call answers, repeated through an election until the monotonic time `until_s`.
+
+    hurried: whether somebody waits for the end of it: then it is not repeated.
+    """
     while True:
         try:
             return call()
         except PyMongoError as error:
-            if not is_passing(error) or time.monotonic() > until_s:
+            if not is_passing(error) or hurried() or time.monotonic() > until_s:
                 raise
         time.sleep(_PAUSE_S)
 

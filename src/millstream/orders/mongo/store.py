@@ -16,8 +16,9 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 import msgspec
+import pymongo
 
-from millstream.errors import StoreError, UnknownOrder
+from millstream.errors import DuplicateOrder, StoreError, UnknownOrder
 from millstream.model import CurrencyPair, Exchange, MyOrder, MyTrade
 from millstream.orders.machine import Happened, OrderReport, changes_of, is_open
 from millstream.orders.mongo.address import parse_address
@@ -45,6 +46,8 @@ _T = TypeVar("_T")
 _LATE: Final = 10_000  # changes that the readable collections may lack before writers wait
 _PORTION: Final = 5_000
 _CLOSING_S: Final = 5.0
+_LOOK_S: Final = 0.5
+_GOODBYE_S: Final = 1.0
 
 
 class MongoStore:
@@ -126,7 +129,7 @@ class MongoStore:
                 for revision, order in enumerate(orders, first)
             ]
 
-        return self._transact(work, ids)
+        return self._transact(work, ids, ids)
 
     def apply(self, reports: Sequence[OrderReport], now_ns: int) -> list[Change]:
         """Merge reports; see `OrderStore.apply`."""
@@ -148,7 +151,7 @@ class MongoStore:
                     changes.append(changed)
             return changes
 
-        return self._transact(work, [])
+        return self._transact(work, [], [report.order_id for report in reports])
 
     def get(self, order_id: str) -> MyOrder | None:
         """The order as it stands, or None."""
@@ -232,34 +235,53 @@ class MongoStore:
         self._projector.stop(_CLOSING_S if healthy else 0)
         if self._pruner is not None:
             self._pruner.stop(_CLOSING_S)
+        late = self.revision - self._projector.revision
+        if late:
+            words = (
+                "%s: orders, trades and positions lack %d changes that the next owner shows there"
+            )
+            _log.warning(words, self._address.shown, late)
         self._lease.release()
-        self._client.close()
+        with pymongo.timeout(_GOODBYE_S):
+            self._client.close()
 
     # ---- writing ---------------------------------------------------------------------------------
 
-    def _transact(self, work: Callable[[int], list[_C]], new_ids: Sequence[str]) -> list[_C]:
+    def _transact(
+        self, work: Callable[[int], list[_C]], new_ids: Sequence[str], about: Sequence[str]
+    ) -> list[_C]:
         """One durable transaction, or none of it; then its changes are visible.
 
         work: given the next revision, answers what changes; asked again if somebody else took it.
+        about: the orders that it is about.
         """
         with self._writing:
             self._check_usable()
-            until_s = time.monotonic() + self._patience_s
-            if self._projector.revision < self.revision - _LATE:
-                self._projector.wait(self.revision - _LATE, self._patience_s)
-            while True:
-                changes = self._read(lambda: work(self.revision + 1))
-                if not changes:
-                    return []
-                self._attempts += 1
-                token = f"{self._lease.owner}:{self._attempts}"
-                document = transaction(
-                    changes, new_ids, self._lease.epoch, token, datetime.now(UTC)
-                )
-                if self._commits.is_stored(document, until_s):
-                    self._remember(changes)
-                    return changes
-                self._catch_up()
+            try:
+                return self._commit(work, new_ids)
+            except StoreError as error:
+                if self._closing and not isinstance(error, DuplicateOrder | UnknownOrder):
+                    orders = ", ".join(dict.fromkeys(about))
+                    words = "%s: closed before a change of these orders was stored for certain: %s"
+                    _log.error(words, self._address.shown, orders)
+                raise
+
+    def _commit(self, work: Callable[[int], list[_C]], new_ids: Sequence[str]) -> list[_C]:
+        until_s = time.monotonic() + self._patience_s
+        while self._projector.revision < self.revision - _LATE and not self._closing:
+            if self._projector.wait(self.revision - _LATE, _LOOK_S) or time.monotonic() > until_s:
+                break
+        while True:
+            changes = self._read(lambda: work(self.revision + 1))
+            if not changes:
+                return []
+            self._attempts += 1
+            token = f"{self._lease.owner}:{self._attempts}"
+            document = transaction(changes, new_ids, self._lease.epoch, token, datetime.now(UTC))
+            if self._commits.is_stored(document, until_s):
+                self._remember(changes)
+                return changes
+            self._catch_up()
 
     def _write_robots(self, write: Callable[[], object]) -> None:
         # No revision is in the way of an owner that was overtaken: it has to ask.
@@ -334,7 +356,7 @@ class MongoStore:
     def _read(self, query: Callable[[], _T]) -> _T:
         self._check_usable()
         with explained(self._address.shown):
-            return patiently(query, time.monotonic() + self._patience_s)
+            return patiently(query, time.monotonic() + self._patience_s, lambda: self._closing)
 
     def _check_usable(self) -> None:
         if self._broken:
