@@ -30,6 +30,7 @@ COMMANDS = {
     "diff": "Name the first difference of two recorded runs: event, order, field.",
     "why": "Explain one order: market, state, action, risk, each step to the venue and back.",
     "analyze": "Save what journals tell as tables: SQLite, DuckDB, Parquet or MongoDB.",
+    "new-robot": "Make a folder with a robot, its configuration and its test.",
     "new-config": "Print a configuration to begin with, or its JSON schema.",
 }
 

@@ -23,7 +23,7 @@ EXAMPLE = """\
         {
             "exchange": "binance",
             "currency_pairs": ["btc/usdt"],
-            "subscribe_channels": ["ticker", "trade", "book"]
+            "subscribe_channels": ["ticker", "trade", "book"]@HOST
         }
     ],
     // Limits in front of every order, for each robot. Leave one out: no limit.
@@ -61,8 +61,17 @@ def new_config(robot: str, schema: bool) -> None:
     if schema:
         click.echo(msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Config)), indent=2))
     else:
-        example = EXAMPLE.replace("@NAME", _text(name)).replace("@ROBOT", written)
-        click.echo(example.replace("@PARAMETERS", parameters), nl=False)
+        click.echo(example_config(name, written, parameters), nl=False)
+
+
+def example_config(name: str, robot: str, parameters: str, host: str = "") -> str:
+    """The configuration of one robot, with comments.
+
+    robot: its class as JSON, with a comma, and perhaps a comment. parameters: as JSON. host: more
+    lines of the stream's section, with a comma before them.
+    """
+    example = EXAMPLE.replace("@NAME", _text(name)).replace("@ROBOT", robot)
+    return example.replace("@PARAMETERS", parameters).replace("@HOST", host)
 
 
 def _text(value: str) -> str:
