@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from millstream.demo.session import DemoOptions, run_demo
-from millstream.screen import LiveScreen, Quiet, View
+from millstream.screen import LiveScreen, Quiet, View, Warnings
 
 PICTURE = Path(__file__).with_name("demo.svg")
 
@@ -29,7 +29,7 @@ class Camera(Quiet):
             force_terminal=True,
             color_system="truecolor",
         )
-        self._screen = LiveScreen(self.console)
+        self._screen = LiveScreen(self.console, Warnings())
         self._taken = False
 
     def show(self, view: View, done: float | None, note: str) -> None:

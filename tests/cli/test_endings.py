@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -124,3 +125,18 @@ def test_an_end_in_good_order_is_cut_short_only_by_a_second_ctrl_c_after_a_warni
     assert done.stderr.strip() == (
         "millstream: ending in good order; Ctrl-C once more ends it at once"
     )
+
+
+def test_a_robot_that_failed_is_told_at_the_end_of_its_session(tmp_path):
+    (tmp_path / "bad.py").write_text(
+        "from millstream import Robot\n\n\nclass Bad(Robot):\n"
+        "    def on_start(self):\n        1 / 0\n"
+    )
+    file = config_file(tmp_path, "robots", 0, "robot", f"{tmp_path}/bad.py:Bad")
+    settings = json.loads(file.read_text())
+    settings["robots"][0]["parameters"] = {}
+    file.write_text(json.dumps(settings))
+    done = millstream("run", file, "--out", tmp_path / "out", "--seconds", "0.5")
+    assert done.returncode == 1
+    assert 'millstream: robot "q" failed: ZeroDivisionError: division by zero' in done.stderr
+    assert "in bad.py:6 Bad.on_start" in (tmp_path / "out" / "log.txt").read_text()

@@ -16,7 +16,7 @@ from millstream.cli.replay import difference_line
 from millstream.demo.session import DemoOptions, DemoReport, run_demo
 from millstream.demo.truth import TruthFigures
 from millstream.errors import ConfigError
-from millstream.screen import Lines, LiveScreen, Quiet, Screen
+from millstream.screen import Lines, LiveScreen, Quiet, Screen, Warnings
 
 
 @click.command()
@@ -63,7 +63,8 @@ def demo(
 def _screen(console: Console, as_json: bool) -> Screen:
     if as_json:
         return Quiet()
-    return LiveScreen(console) if sys.stdout.isatty() else Lines(console)
+    warnings = Warnings()
+    return LiveScreen(console, warnings) if sys.stdout.isatty() else Lines(console, warnings)
 
 
 def _exchange_line(truth: TruthFigures) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep, time_ns
@@ -19,7 +20,7 @@ from millstream.cli.logs import log_to
 from millstream.config import Config, load_config
 from millstream.errors import ConfigError, MillstreamError
 from millstream.orders.risk import RiskState
-from millstream.screen import Lines, LiveScreen, Screen, View
+from millstream.screen import Lines, LiveScreen, Screen, View, Warnings
 from millstream.service.configuration import is_services
 from millstream.settings import parse_values, read_text
 
@@ -151,35 +152,49 @@ def _run_robots(config: Path, seconds: float | None, out: Path | None, resume: b
     end_as_by_ctrl_c()
     signal.signal(signal.SIGUSR1, lambda *_: _kill(session))
     _say_where_orders_go(console, settings)
-    screen: Screen = LiveScreen(console) if sys.stdout.isatty() else Lines(console)
+    warnings = Warnings()
+    screen = LiveScreen(console, warnings) if sys.stdout.isatty() else Lines(console, warnings)
+    view = View(session)
     reason = "it could not be shown any more"
-    try:
-        _watch(session, screen, seconds)
-        reason = "the time is over"
-    except KeyboardInterrupt:
-        reason = "interrupted"
-    finally:
-        end_undisturbed()
-        session.stop(reason)
-        session.close()
+    with closing(session), screen:
+        try:
+            _watch(view, screen, seconds)
+            reason = "the time is over"
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        finally:
+            end_undisturbed()
+            session.stop(reason)
+        view.follow()
+        screen.last(view, str(directory))
     if session.failure():
         raise MillstreamError(f"the session ended before its time: {session.failure()}")
-    console.print(f"the journal: {directory}", highlight=False, soft_wrap=True)
-    return 0
+    console.print(f"the journal: {directory}", highlight=False, soft_wrap=True, markup=False)
+    return _failed_robots(view, directory)
 
 
-def _watch(session: Session, screen: Screen, seconds: float | None) -> None:
-    view = View(session)
-    began = monotonic()
+def _failed_robots(view: View, directory: Path) -> int:
+    """Say which robots did not live until the end, and why. 1: some did not."""
+    failed = [seat for seat in view.seats if seat.error]
+    for seat in failed:
+        click.echo(
+            f'millstream: robot "{seat.robot.name}" failed: {seat.error}; its place in the code '
+            f"is in {directory / 'log.txt'}",
+            err=True,
+        )
+    return 1 if failed else 0
+
+
+def _watch(view: View, screen: Screen, seconds: float | None) -> None:
+    session, began = view.session, monotonic()
     session.start()
-    with screen:
-        while not session.failure():
-            passed = monotonic() - began
-            if seconds is not None and passed >= seconds:
-                return
-            view.follow()
-            screen.show(view, passed / seconds if seconds else None, str(session.directory))
-            sleep(REFRESH_S)
+    while not session.failure():
+        passed = monotonic() - began
+        if seconds is not None and passed >= seconds:
+            return
+        view.follow()
+        screen.show(view, passed / seconds if seconds else None, str(session.directory))
+        sleep(REFRESH_S)
 
 
 def _say_where_orders_go(console: Console, settings: Config) -> None:

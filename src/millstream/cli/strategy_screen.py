@@ -11,11 +11,11 @@ import msgspec
 import pandas as pd
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 
 from millstream.app import Session
 from millstream.frames.producer import FollowerFigures
 from millstream.screen import View
+from millstream.screen.tables import FittingTable
 from millstream.strategy.configuration import StrategySession
 from millstream.strategy.robot import StrategyRobot
 from millstream.strategy.timeframes import timeframe_to_ns
@@ -240,7 +240,10 @@ def summary(told: StrategyFigures) -> str:
 
 def drawn(told: StrategyFigures) -> Group:
     """The whole screen."""
-    pairs = _table("pair", "last candle", "age >", "close >", "signal", "trade", "profit >")
+    pairs = FittingTable(
+        *("pair", "last candle", "age >", "close >", "signal", "trade", "profit >"),
+        left_out=("age", "close", "last candle", "profit"),
+    )
     for pair in told.pairs:
         pairs.add_row(
             pair.pair,
@@ -251,9 +254,12 @@ def drawn(told: StrategyFigures) -> Group:
             pair.trade,
             "" if pair.profit_pct is None else f"{pair.profit_pct:+.2f} %",
         )
-    parts: list[Table | str] = [pairs, ""]
+    parts: list[FittingTable | str] = [pairs, ""]
     if told.producers:
-        producers = _table("producer", "state", "frames >", "rows >", "age >", "gaps >", "bytes >")
+        producers = FittingTable(
+            *("producer", "state", "frames >", "rows >", "age >", "gaps >", "bytes >"),
+            left_out=("bytes", "rows", "gaps", "frames"),
+        )
         for row in told.producers:
             producers.add_row(
                 row.name,
@@ -267,11 +273,3 @@ def drawn(told: StrategyFigures) -> Group:
         parts += [producers, ""]
     parts.append(f"{told.strategy}: {told.standing}; {summary(told)}")
     return Group(*parts)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, expand=True, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        right = column.endswith(">")
-        table.add_column(column.rstrip(" >"), justify="right" if right else "left", no_wrap=True)
-    return table

@@ -195,20 +195,21 @@ def _play(
 ) -> bool:
     """Until the tape is over and all of it has arrived; returns whether somebody interrupted."""
     interrupted, reason = False, "it could not be shown any more"
-    try:
-        session.start()
-        with screen:
+    with screen:
+        try:
+            session.start()
             while not _is_over(session, venue, options):
                 view.follow()
                 screen.show(view, venue.progress.progress, str(session.directory))
                 sleep(REFRESH_S)
             _drain(session, venue)
-        reason = "the tape is over"
-    except KeyboardInterrupt:
-        interrupted, reason = True, "interrupted"
-    finally:
-        session.stop(reason)
-    view.follow()
+            reason = "the tape is over"
+        except KeyboardInterrupt:
+            interrupted, reason = True, "interrupted"
+        finally:
+            session.stop(reason)
+        view.follow()
+        screen.last(view, str(session.directory))
     return interrupted
 
 
