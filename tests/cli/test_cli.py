@@ -144,7 +144,8 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     "command",
     [["run", "-"], ["replay", "-"], ["orders", "-"], ["why", "a", "-"], ["control", "-", "pause"],
-     ["kill", "-"], ["diff", "-", "-"], ["analyze", "-", "--to", "a.sqlite"], ["demo", "--tape", "-"], ["keys", "-"]],
+     ["kill", "-"], ["diff", "-", "-"], ["analyze", "-", "--to", "a.sqlite"],
+     ["demo", "--tape", "-"], ["keys", "-"]],
     ids=lambda command: command[0],
 )  # fmt: skip
 def test_a_path_that_no_system_takes_is_one_sentence(command, tmp_path):
