@@ -156,6 +156,11 @@ class TestRolledOver:
         small = mongod.ReplicaSet(oplog_mib=1)
         try:
             url, told = small.url("rolled"), []
+
+            def hear(why):
+                told.append(why)
+                raise RuntimeError("whoever hears it fails, and the follower does not")
+
             with closing(MongoStore(url)) as store:
                 with closing(MongoFollower(url, "screen")) as follower:
                     store.insert([order("a1")])
@@ -164,7 +169,7 @@ class TestRolledOver:
                 store.insert([order("a2")])
                 with small.client() as client:
                     _roll_over(client)
-                with closing(MongoFollower(url, "screen", told.append)) as follower:
+                with closing(MongoFollower(url, "screen", hear)) as follower:
                     assert follower.stood == 1
                     assert [c.order_id for c in follower.changes(follower.stood)] == ["a2"]
                     store.insert([order("a3")])

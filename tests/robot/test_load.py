@@ -54,6 +54,20 @@ def test_one_changed_line_changes_the_code_hash(tmp_path):
     assert code_hash(load_robot(write(tmp_path, "hullo", "again"))) != before
 
 
+@pytest.mark.parametrize("broken", ["raise KeyError(1)", "return None", "return [1]"])
+def test_a_robot_that_cannot_name_its_other_files_is_refused_in_one_sentence(tmp_path, broken):
+    path = tmp_path / "broken.py"
+    path.write_text(f"""{ROBOT}
+    @classmethod
+    def other_files(cls, parameters):
+        {broken}
+""")
+    robot = load_robot(f"{path}:Mine")
+    for asks in (code_hash, check_robot):
+        with pytest.raises(RobotError, match=r"Mine.other_files\(\) must answer names of files: "):
+            asks(robot, robot.Parameters())
+
+
 def test_a_robot_that_asks_for_the_time_is_refused_with_file_line_and_cure(tmp_path):
     path = tmp_path / "clocked.py"
     path.write_text(

@@ -15,6 +15,7 @@ import msgspec
 
 from millstream.errors import ConfigError, RobotError
 from millstream.robot.guard import questions_to_the_world
+from millstream.robot.raised import raised
 from millstream.robot.robot import Robot
 
 
@@ -49,7 +50,7 @@ def code_hash(robot: type[Robot], parameters: msgspec.Struct | None = None) -> s
     """16 hex digits that change when a line changes in a file that defines the robot's behaviour.
 
     Covers the module of every class the robot inherits, up to and without `Robot` itself, and the
-    other files that it names for these parameters.
+    other files that it names for these parameters. Raises RobotError when it cannot name them.
     """
     digest = hashlib.blake2b(digest_size=8)
     for ancestor in robot.__mro__:
@@ -68,7 +69,10 @@ def code_hash(robot: type[Robot], parameters: msgspec.Struct | None = None) -> s
 
 
 def check_robot(robot: type[Robot], parameters: msgspec.Struct | None = None) -> None:
-    """Raise RobotError when a file of the robot's asks the world something. Reads them, only."""
+    """Raise RobotError when a file of the robot's asks the world something, or cannot be named.
+
+    Reads them, only.
+    """
     for path in [*_own_file(robot), *_other_files(robot, parameters)]:
         try:
             findings = questions_to_the_world(path.read_text(encoding="utf-8"))
@@ -92,7 +96,12 @@ def _own_file(robot: type[Robot]) -> list[Path]:
 def _other_files(robot: type[Robot], parameters: msgspec.Struct | None) -> list[Path]:
     if parameters is None:
         return []
-    return [Path(file) for file in robot.other_files(parameters)]
+    try:
+        return [Path(file) for file in robot.other_files(parameters)]
+    except Exception as error:  # a robot's code may raise anything, and answer anything
+        raise RobotError(
+            f"{robot.__name__}.other_files() must answer names of files: {raised(error)}"
+        ) from error
 
 
 def source_file(robot: type[Robot]) -> str:

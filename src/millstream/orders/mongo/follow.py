@@ -199,8 +199,12 @@ class MongoFollower:
     def _tell_resync(self, why: str) -> None:
         _log.warning("%s", why)
         self.resyncs += 1
-        if self._on_resync is not None:
+        if self._on_resync is None:
+            return
+        try:
             self._on_resync(why)
+        except Exception:  # somebody else's code: it may raise anything, and the following goes on
+            _log.exception("%s: on_resync failed", self._address.shown)
 
     def _follow(self, stream: CollectionChangeStream[dict[str, Any]]) -> None:
         """Take what the stream tells, for as long as this is open; open it again when it ends."""
