@@ -16,11 +16,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
-from tests.survival.life import VOLUME, robots, run_id
+from tests.survival.life import Life, robots, run_id
+from tests.survival.stories import AMENDED_PRICE, AMENDED_VOLUME, PART, STORIES
 
+from millstream.errors import JournalDamaged, JournalError
 from millstream.journal import Journal
 from millstream.journal.replay import replay
 from millstream.model import OrderStatus
+from millstream.orders.machine import TERMINAL
 from millstream.orders.sqlite import SqliteStore
 from millstream.robot.moment import RUN_ID_LETTERS
 
@@ -50,15 +53,47 @@ class Tally(msgspec.Struct):
         )
 
 
+STATUSES = {
+    "accepted": OrderStatus.WORKING,
+    "canceled": OrderStatus.CANCELED,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+}
+
+
+class Known(msgspec.Struct):
+    """An order as the venue has it."""
+
+    price: str
+    volume: Decimal
+    status: OrderStatus = OrderStatus.WORKING
+    filled: Decimal = Decimal(0)
+    fills: list[tuple[str, str, str]] = []  # price, volume, trade
+
+    def fill(self, volume, order_id):
+        price = "100" if self.price == "None" else self.price
+        self.fills.append((price, str(volume), f"t{len(self.fills)}-{order_id}"))
+        self.filled += volume
+        self.status = OrderStatus.FILLED if self.filled == self.volume else OrderStatus.PARTIAL
+
+
 class Venue:
     """What the orders' venue knows, through all sessions of one run."""
 
     def __init__(self):
         self.placed = Counter()  # how often each order id came
+        self.orders = {}  # as it has them, by id
         self.acked = []  # in order
-        self.told = []
+        self.lived = {}  # the name of each session's story
         self.pid = 0
         self.done = False
+        self.ended = ""  # the sentence with which the last session ended before its time
+        self._story = STORIES["filled"]
+
+    def begin(self, session, story):
+        """A session comes."""
+        self.pid, self.done, self.ended = 0, False, ""
+        self.lived[session], self._story = story, STORIES[story]
 
     def answer(self, line):
         """What is said back to a life's line; None: nothing."""
@@ -67,16 +102,55 @@ class Venue:
                 self.pid = int(pid)
             case ["acked", order_id]:
                 self.acked.append(order_id)
-            case ["place", order_id, _]:
+            case ["place", order_id, price, volume]:
                 self.placed[order_id] += 1
-                return f"filled {order_id}"
+                number = len(self.orders)
+                known = Known(price, Decimal(volume))
+                if self.orders.setdefault(order_id, known) is not known:
+                    return "[]"
+                return self._does(order_id, self._story.placed[number % len(self._story.placed)])
+            case ["cancel", order_id]:
+                return self._does(order_id, self._story.canceled)
+            case ["amend", order_id, _, _]:
+                return self._does(order_id, self._story.amended)
             case ["query", order_id]:
-                return "yes" if self.placed[order_id] else "no"
-            case ["told", order_id]:
-                self.told.append(order_id)
+                return json.dumps(self._all(order_id))
             case ["done"]:
                 self.done = True
+            case ["ended", *_]:
+                self.ended = line.partition(" ")[2]
         return None
+
+    def _does(self, order_id, words):
+        """Do what a story says, and report it."""
+        known, reports = self.orders[order_id], []
+        for word in words.split():
+            if word == "lost":
+                reports = [("unknown", order_id)] if reports else []
+            elif known.status in TERMINAL:
+                pass  # it is too late for anything else
+            elif word in ("filled", "part"):
+                known.fill(PART if word == "part" else known.volume - known.filled, order_id)
+                reports.append(("filled", order_id, *known.fills[-1]))
+            elif word == "amended":
+                known.price, known.volume = str(AMENDED_PRICE), AMENDED_VOLUME
+                reports.append((word, order_id, known.price, str(known.volume)))
+            else:
+                known.status = STATUSES[word]
+                reports.append((word, order_id))
+        return json.dumps(reports)
+
+    def _all(self, order_id):
+        """Everything that it knows of an order, reported again."""
+        known = self.orders.get(order_id)
+        if known is None:
+            return [("canceled", order_id)]  # it never came
+        price = None if known.price == "None" else known.price
+        reports = [("accepted", order_id), ("amended", order_id, price, str(known.volume))]
+        reports += [("filled", order_id, *fill) for fill in known.fills]
+        if known.status in TERMINAL and known.status is not OrderStatus.FILLED:
+            reports.append((known.status.name.lower(), order_id))
+        return reports
 
 
 class Lives:
@@ -98,22 +172,22 @@ class Lives:
         self._place.cleanup()
 
     def run(
-        self, venue, directory, session, orders, *,
-        gateway="right", store="right", strace=(), during=None,
-    ):  # fmt: skip
-        """One session until it ends or dies.
+        self, venue, directory, session, times, *, strace=(), during=None, story="filled", **wrong
+    ):
+        """One session until it ends or dies: it lives a story some times.
 
         strace: arguments of an strace that is attached to it before it begins.
         during: called with the venue after each of its lines; may kill it.
+        wrong: what else a `Life` takes.
         """
-        venue.pid, venue.done = 0, False
+        venue.begin(session, story)
         path = f"{self._place.name}/venue"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(1)
             listener.settimeout(PATIENCE_S)
-            order = [path, str(directory), session, orders, gateway, store]
-            self._server.stdin.write(json.dumps(order) + "\n")
+            life = Life(path, str(directory), session, times, story, **wrong)
+            self._server.stdin.write(msgspec.json.encode(life).decode() + "\n")
             self._server.stdin.flush()
             wire, _ = listener.accept()
         os.unlink(path)
@@ -176,31 +250,41 @@ def check(tally, venue, directory, sessions, where, open_store=SqliteStore):
     store = open_store(directory / "orders.sqlite")
     orders, trades = {order.order_id: order for order in store.orders()}, store.trades()
     store.close()
-    events = {run_id(session): _events(tally, directory, session) for session in range(sessions)}
+    events = {
+        run_id(session): _events(tally, directory, session, venue.lived[session])
+        for session in range(sessions)
+    }
     for order_id in venue.acked:
         cause = int(order_id[RUN_ID_LETTERS:-3], 36)
         tally.lost += order_id not in orders or cause > events[order_id[:RUN_ID_LETTERS]]
     tally.duplicated += sum(count - 1 for count in venue.placed.values())
     tally.duplicated += len(venue.acked) - len(set(venue.acked))
+    stories = {run_id(session): STORIES[story] for session, story in venue.lived.items()}
     filled = Counter()
     for trade in trades:
         filled[trade.order_id] += trade.volume
     for order_id, order in orders.items():
-        at_venue = VOLUME if venue.placed[order_id] else Decimal(0)
-        settled = order.status in (OrderStatus.FILLED, OrderStatus.CANCELED)
-        tally.wrong_state += not (
-            settled and order.filled_volume == at_venue and filled[order_id] == at_venue
-        )
+        known, ended = venue.orders.get(order_id), order.status in TERMINAL
+        right = (ended or not order.cancel_wished) and filled[order_id] == order.filled_volume
+        if known is None:
+            right &= ended and not order.filled_volume
+        else:
+            right &= order.status is known.status and order.filled_volume == known.filled
+            right &= str(order.price) == known.price and order.volume == known.volume
+            right &= stories[order_id[:RUN_ID_LETTERS]].leaves
+        tally.wrong_state += not right
     if tally.bad != before:
         tally.failures.append(str(where))
 
 
-def _events(tally, directory, session):
+def _events(tally, directory, session, story):
     """How many events a session's journal holds; it must replay equal."""
-    place = directory / f"journal-{session}"
-    if not place.exists():
-        return 0
-    report = replay(Journal.open(place), robots(session))
+    try:
+        journal = Journal.open(directory / f"journal-{session}")
+    except JournalError as error:
+        tally.wrong_state += isinstance(error, JournalDamaged)
+        return 0  # it never began: nothing may be acknowledged that it should have caused
+    report = replay(journal, robots(session, story))
     tally.wrong_state += not report.equal
     return report.events
 

@@ -1,15 +1,18 @@
 """Orders' whole lives in a process that a test kills: journal, store, gateway, one after another.
 
-The test is the venue: it listens on a Unix socket, and counts what was placed. What this process
-says, a line each:
+The test is the venue: it listens on a Unix socket, and keeps the record. What this process says, a
+line each; the venue answers the four in the middle with what it reports, as JSON:
 
-    hello PID         it is ready; it goes on when the test says "go"
-    acked ID          the intent is durable: from here on it may not be lost
-    place ID VOLUME   the order leaves; the venue answers "filled ID"
-    told ID           the fill is durable
-    done
+    hello PID               it is ready; it goes on when the test says "go"
+    acked ID                the order is durable: from here on it may not be lost
+    place ID PRICE VOLUME   the order leaves
+    cancel ID
+    amend ID PRICE VOLUME
+    query ID
+    told ID                 its end is durable
+    done                    or: ended SENTENCE, when an error of ours ends it
 
-    python -m tests.survival.life SOCKET DIRECTORY SESSION ORDERS
+    python -m tests.survival.life
 """
 
 from __future__ import annotations
@@ -20,32 +23,56 @@ import signal
 import socket
 import sys
 from collections import deque
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 from tests.journal.sample import MANIFEST
 from tests.survival import mutants
+from tests.survival.stories import AMENDED_PRICE, AMENDED_VOLUME, PRICE, STORIES, VOLUME
 
 from millstream.errors import MillstreamError
 from millstream.journal import JournalWriter
-from millstream.model import CurrencyPair, Exchange, Liquidity, MyOrder, OrderStatus, Side, Ticker
+from millstream.model import CurrencyPair, Exchange, Liquidity, MyOrder, Side, Ticker
 from millstream.model.codec import encode_events
 from millstream.orders import Fill, Happened, OrderReport
 from millstream.orders.desk import OrderDesk
-from millstream.orders.gateway import Gateway
-from millstream.orders.risk import RiskBook, RiskLimits
-from millstream.orders.sqlite import SqliteStore
+from millstream.orders.machine import TERMINAL
+from millstream.orders.risk import RiskBook
 from millstream.robot import Market, Robot, RobotGroup, RobotSetup
 
 BTC = CurrencyPair.BTC_USDT
-PRICE, VOLUME = Decimal(100), Decimal("0.5")
 
 
-class Buyer(Robot):
-    """Buys at every ticker."""
+class Trader(Robot):
+    """Does what its story says, a ticker after the other."""
+
+    class State(msgspec.Struct):
+        tickers: int = 0
+        order_id: str = ""  # the last one's
+
+    class Parameters(msgspec.Struct, frozen=True):
+        story: str
 
     def on_ticker(self, ticker):
-        return self.limit(Side.BUY, PRICE, VOLUME)
+        wishes = STORIES[self.parameters.story].wishes
+        wish = wishes[self.state.tickers % len(wishes)]
+        self.state.tickers += 1
+        match wish:
+            case "cancel all":
+                return self.cancel_all()
+            case "amend":
+                last = self.state.order_id
+                return self.amend(last, price=AMENDED_PRICE, volume=AMENDED_VOLUME)
+            case "nothing":
+                return None
+            case "buy at market":
+                order = self.at_market(Side.BUY, VOLUME)
+            case _:
+                order = self.limit(Side.BUY, PRICE, VOLUME)
+        self.state.order_id = order.order_id
+        return order
 
 
 class Wire:
@@ -76,88 +103,131 @@ class TestVenue:
 
     def __init__(self, wire):
         self._wire = wire
-        self._placed = deque()
+        self._asked = 0  # questions that wait for their answer
+        self._doubts = []
 
     def place(self, order, now_ns):
-        self._wire.say("place", order.order_id, order.volume)
-        self._placed.append(order.order_id)
+        self._ask("place", order.order_id, order.price, order.volume)
 
     def cancel(self, order_id, now_ns):
-        raise AssertionError("nobody cancels here")
+        self._ask("cancel", order_id)
+
+    def amend(self, order_id, price, volume, now_ns):
+        self._ask("amend", order_id, price, volume)
+
+    def _ask(self, *words):
+        self._wire.say(*words)
+        self._asked += 1
 
     def feed(self, event):
         return []
 
     def advance(self, now_ns):
-        reports = []
-        while self._placed:
-            order_id = self._placed.popleft()
-            assert self._wire.hear() == f"filled {order_id}"
-            reports += filled(order_id)
-        return reports
+        doubts, self._doubts = self._doubts, []
+        for order_id in doubts:
+            self._ask("query", order_id)
+        return self._answers()
 
     def recover(self, orders):
         """The truth of the venue about each: it is asked, and says."""
-        reports = []
         for order in orders:
-            self._wire.say("query", order.order_id)
-            if self._wire.hear() == "yes":
-                reports += filled(order.order_id)
-            else:
-                reports.append(OrderReport(order.order_id, Happened.CANCELED, reason="never came"))
+            self._ask("query", order.order_id)
+        return self._answers()
+
+    def _answers(self):
+        reports = []
+        while self._asked:
+            told = json.loads(self._wire.hear())
+            self._asked -= 1
+            reports += [_report(*one) for one in told]
+        self._doubts += [one.order_id for one in reports if one.happened is Happened.UNKNOWN]
         return reports
 
 
-def filled(order_id):
-    fee = Decimal("0.01")
-    fill = Fill(f"t-{order_id}", PRICE, VOLUME, fee, "USDT", Liquidity.TAKER, 0)
-    return [
-        OrderReport(order_id, Happened.ACCEPTED, venue_id=f"v-{order_id}"),
-        OrderReport(order_id, Happened.FILLED, fill=fill),
-    ]
+def _report(happened, order_id, price=None, volume=None, trade=""):
+    price, volume = price and Decimal(price), volume and Decimal(volume)
+    if happened == "filled":
+        fee = Decimal("0.01")
+        fill = Fill(trade, price, volume, fee, "USDT", Liquidity.TAKER, 0)
+        return OrderReport(order_id, Happened.FILLED, fill=fill)
+    return OrderReport(
+        order_id, Happened(happened), f"v-{order_id}", reason="so", price=price, volume=volume
+    )
 
 
 def run_id(session):
     return f"s{session:05d}"
 
 
-def robots(session):
+def robots(session, story):
     group = RobotGroup(run_id(session), 1)
-    group.add(RobotSetup("buyer", Buyer, (Market(Exchange.BINANCE, BTC),), Buyer.Parameters()))
+    markets = (Market(Exchange.BINANCE, BTC),)
+    group.add(RobotSetup("trader", Trader, markets, Trader.Parameters(story)))
     return group
 
 
-def live(wire, directory, session, orders, gateway_type=Gateway, store_type=SqliteStore):
-    """Recover what an earlier session left, then live `orders` more lives."""
-    store = store_type(directory / "orders.sqlite")
-    journal = JournalWriter(directory / f"journal-{session}", MANIFEST)
-    group = robots(session)
-    desk = OrderDesk(store, RiskBook(RiskLimits()))
-    gateway = gateway_type(store, TestVenue(wire))
-    wire.say("hello", os.getpid())
-    assert wire.hear() == "go"
+class Life(msgspec.Struct, frozen=True):
+    """What a process is to do."""
+
+    venue: str  # the path of its socket
+    directory: str
+    session: int
+    times: int  # how often it lives the story
+    story: str = "filled"
+    gateway: str = "right"
+    store: str = "right"
+    early: bool = False  # it is ready before it has opened any file
+
+
+def live(wire, life):
+    """Recover what an earlier session left, then live the story some more times."""
+    if life.early:
+        _wait(wire)
+    directory, story = Path(life.directory), STORIES[life.story]
+    store = mutants.STORES[life.store](directory / "orders.sqlite")
+    journal = JournalWriter(directory / f"journal-{life.session}", MANIFEST)
+    group = robots(life.session, life.story)
+    desk = OrderDesk(store, RiskBook(story.limits))
+    gateway = mutants.GATEWAYS[life.gateway](store, TestVenue(wire))
+    if not life.early:
+        _wait(wire)
     gateway.start(1)
     gateway.step(1)
-    for number in range(1, orders + 1):
-        one_life(number, wire, store, journal, group, desk, gateway)
+    for number, wish in enumerate(story.wishes * life.times, 1):
+        ticker = Ticker(1_000 + number, Exchange.BINANCE, BTC, 0, 99.0, 1.0, 100.0, 1.0)
+        one_ticker(ticker, wish, wire, store, journal, group, desk, gateway)
+    if life.early:
+        journal.close("the test")
+        store.close()
     wire.say("done")
 
 
-def one_life(number, wire, store, journal, group, desk, gateway):
-    event = Ticker(1_000 + number, Exchange.BINANCE, BTC, 0, 99.0, 1.0, 100.0, 1.0)
+def _wait(wire):
+    wire.say("hello", os.getpid())
+    assert wire.hear() == "go"
+
+
+def one_ticker(event, wish, wire, store, journal, group, desk, gateway):
     desk.observe([event])
     sequence = journal.append_events(encode_events([event]), 1)
     outputs = group.handle(sequence, event)
     journal.append_outputs(outputs)
     journal.sync()
-    before = store.revision
-    desk.handle(outputs, event.received_ns)
+    before, now_ns = store.revision, event.received_ns
+    cancels = desk.handle(outputs, now_ns)
     for order in store.changes(before):
-        assert order.status is OrderStatus.INTENT, order.reason
         wire.say("acked", order.order_id)
-    gateway.step(event.received_ns)
+    if wish == "buy and die":
+        os._exit(0)
+    amends = desk.amends(outputs, now_ns)
+    gateway.step(now_ns)
+    for amend in amends:
+        gateway.amend(amend.order_id, amend.price, amend.volume, now_ns)
+    gateway.cancel(cancels, now_ns)
+    if cancels or amends:
+        gateway.step(now_ns)
     for change in store.changes(before):
-        if isinstance(change, MyOrder) and change.status is OrderStatus.FILLED:
+        if isinstance(change, MyOrder) and change.status in TERMINAL:
             wire.say("told", change.order_id)
 
 
@@ -165,22 +235,21 @@ def serve():
     """Fork one life for each line of standard input: Python and the imports start only once."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps: gone means wholly gone
     for line in sys.stdin:
-        path, directory, session, orders, gateway, store = json.loads(line)
         if os.fork() == 0:
-            run(path, Path(directory), session, orders, gateway, store)
+            run(msgspec.json.decode(line, type=Life))
             os._exit(0)
 
 
-def run(path, directory, session, orders, gateway, store):
+def run(life):
+    wire = Wire(life.venue)
     try:
-        live(
-            Wire(path), directory, session, orders,
-            mutants.GATEWAYS[gateway], mutants.STORES[store],
-        )  # fmt: skip
+        live(wire, life)
     except MillstreamError as error:
         sys.stderr.write(f"{error}\n")
+        with suppress(OSError):
+            wire.say("ended", " ".join(str(error).split("\n")))
         os._exit(2)
-    except (AssertionError, OSError) as error:  # a gateway that is wrong, or a test that is gone
+    except Exception as error:  # a gateway that is wrong, or a test that is gone
         sys.stderr.write(f"a life ended: {type(error).__name__} {error}\n")
         os._exit(3)
 

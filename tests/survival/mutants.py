@@ -38,11 +38,21 @@ class IgnoresTheVenue(Gateway):
         super().start(now_ns)
 
 
+class ForgetsCancels(Gateway):
+    """A new session does not ask again for the cancels that an earlier one wished."""
+
+    def start(self, now_ns):
+        ask, self._ask_to_cancel = self._ask_to_cancel, lambda order_ids, now_ns: None
+        super().start(now_ns)
+        self._ask_to_cancel = ask
+
+
 GATEWAYS = {
     "right": Gateway,
     "blind-resend": BlindResend,
     "sends-first": SendsFirst,
     "ignores-the-venue": IgnoresTheVenue,
+    "forgets-cancels": ForgetsCancels,
 }
 
 
