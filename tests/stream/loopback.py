@@ -104,7 +104,7 @@ def rest(answers: Callable[[str], tuple[int, bytes]]) -> Iterator[str]:
         thread.join()
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait until the condition holds; a test that waits in vain fails here."""
     async with asyncio.timeout(timeout_s):
         while not condition():

@@ -1,7 +1,11 @@
 """One connection against a real server: messages, fragments, sizes, pings and ways to end."""
 
 import asyncio
+import base64
+import contextlib
+import hashlib
 import logging
+import re
 import time
 
 import picows
@@ -12,6 +16,7 @@ from millstream.errors import StreamError
 from millstream.stream.websocket import connect
 
 TEXT, CONTINUATION = picows.WSMsgType.TEXT, picows.WSMsgType.CONTINUATION
+PROTOCOL = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # of RFC 6455, for the proof of a handshake
 BINARY, PING = picows.WSMsgType.BINARY, picows.WSMsgType.PING
 
 
@@ -231,5 +236,39 @@ def test_a_server_that_says_nothing_is_given_up_in_time():
             port = server.sockets[0].getsockname()[1]
             with pytest.raises(StreamError, match=r"no answer within 0.1 s|cannot connect"):
                 await connect(f"ws://127.0.0.1:{port}", lambda raw, ns: None, timeout_s=0.1)
+
+    asyncio.run(main())
+
+
+def test_who_gives_up_in_the_middle_of_the_handshake_leaves_no_connection():
+    asked, given_up, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def answer(reader, writer):
+        request = await reader.readuntil(b"\r\n\r\n")
+        key = re.search(rb"(?i)sec-websocket-key: (\S+)", request)[1]
+        proof = base64.b64encode(hashlib.sha1(key + PROTOCOL).digest())
+        asked.set()
+        await given_up.wait()
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + proof + b"\r\n\r\n"
+        )
+        with contextlib.suppress(OSError):
+            await reader.read()  # to the end
+        writer.close()
+        ended.set()
+
+    async def main():
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        connecting = asyncio.create_task(connect(url, lambda raw, ns: None, ping_idle_s=600))
+        await asked.wait()
+        connecting.cancel()
+        given_up.set()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        async with asyncio.timeout(30):
+            await ended.wait()
+        server.close()
 
     asyncio.run(main())

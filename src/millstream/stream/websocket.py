@@ -174,21 +174,25 @@ async def connect(
     on_frame: called with each message and its receive time, on the event loop's thread.
     """
     listener = _Listener(on_frame, max_frame_bytes)
+    opening = asyncio.ensure_future(
+        picows.ws_connect(
+            lambda: listener,
+            url,
+            websocket_handshake_timeout=timeout_s,
+            enable_auto_ping=True,
+            auto_ping_idle_timeout=ping_idle_s,
+            auto_ping_reply_timeout=ping_reply_s,
+            enable_auto_pong=True,
+            max_frame_size=max_frame_bytes,
+            logger_name=_log.name,
+        )
+    )
     try:
         # picows itself hangs up on a silent handshake; our own limit is for all before it.
         async with asyncio.timeout(timeout_s + 0.5):
-            transport, _ = await picows.ws_connect(
-                lambda: listener,
-                url,
-                websocket_handshake_timeout=timeout_s,
-                enable_auto_ping=True,
-                auto_ping_idle_timeout=ping_idle_s,
-                auto_ping_reply_timeout=ping_reply_s,
-                enable_auto_pong=True,
-                max_frame_size=max_frame_bytes,
-                logger_name=_log.name,
-            )
+            transport, _ = await asyncio.shield(opening)
     except TimeoutError:
+        opening.cancel()
         raise StreamError(f"cannot connect to {url}: no answer within {timeout_s:g} s.") from None
     except picows.WSInvalidStatusError as error:
         status = error.response.status if error.response is not None else "an error"
@@ -196,9 +200,20 @@ async def connect(
     except (OSError, picows.WSError, ValueError) as error:
         raise StreamError(f"cannot connect to {url}: {error}.") from None
     except asyncio.CancelledError:
-        if listener.transport is not None:  # it had just been opened
-            listener.transport.disconnect(False)
+        await _hang_up(opening)
         raise
     if listener.transport is None or transport.is_disconnected:
         raise StreamError(f"cannot connect to {url}: it hung up during the handshake.")
     return Connection(transport, listener)
+
+
+async def _hang_up(opening: asyncio.Future[Any], timeout_s: float = 2.0) -> None:
+    """Nobody wants it any more. A handshake ends first: cancelled, it leaves its socket open."""
+    try:
+        await asyncio.wait((opening,), timeout=timeout_s)
+    finally:
+        if not opening.done():
+            opening.cancel()
+        elif not opening.cancelled() and opening.exception() is None:
+            transport, _ = opening.result()
+            transport.disconnect(False)
