@@ -5,7 +5,15 @@ from tests.strategy import test_seeds
 from tests.strategy.market import CANDLES, FIVE, Path, Run, drawn, recorded, write
 
 from millstream.errors import RobotError
-from millstream.model import Checkpoint, Control, FrameUpdate, PlaceOrder, PublishFrame, Whitelist
+from millstream.model import (
+    Book,
+    Checkpoint,
+    Control,
+    FrameUpdate,
+    PlaceOrder,
+    PublishFrame,
+    Whitelist,
+)
 from millstream.model.codec import encode_outputs
 from millstream.robot import seat
 
@@ -60,6 +68,9 @@ class S(Base):
         theirs, told = self.dp.get_producer_df(pair)
         dataframe["theirs"] = theirs["close"].iloc[-1] if len(theirs) else float("nan")
         dataframe["other"] = self.dp.ticker("LTC/BTC").get("bid", 0.0)
+        bids = self.dp.orderbook("ETH/BTC", 1)["bids"]
+        dataframe["bid"] = bids[0][1] if bids else 0.0
+        self.dp.get_producer_df(pair, "1h")  # which is said once
         dataframe["free"] = self.wallets.get_free("BTC")
         dataframe["calls"] = calls + counted[pair] + self.turns
         self.tables[pair] = dataframe.tail(3)
@@ -108,7 +119,11 @@ def frame_of(candle, body):
 @pytest.fixture(scope="module")
 def curious(tmp_path_factory):
     """Two pairs, frames of a producer, commands."""
-    told = {"producers": ("default",), "candles_held": 60, "max_open_trades": 2}
+    lists = [{"method": "StaticPairList"}, {"method": "ProducerPairList"}]
+    told = {
+        "producers": ("default",), "candles_held": 60, "max_open_trades": 2,
+        "pair_lists": lists, "static_pairs": ["LTC/BTC"],
+    }  # fmt: skip
     file = write(tmp_path_factory.mktemp("curious"), CURIOUS)
     run = Run(file, pairs=("ETH/BTC", "LTC/BTC"), **told)
     producer = Run(EXAMPLES / "producer_strategy.py", "ProducerStrategy", candles_held=60)
@@ -117,7 +132,9 @@ def curious(tmp_path_factory):
         run.history(candles[:30], market)
     producer.history(series[0][:40])
     run.give(Whitelist(series[0][30].open_ns, "default", ("ETH/BTC",)))
-    told = 0
+    at, told = run.markets[0], 0
+    book = Book(series[0][30].open_ns, at.exchange, at.symbol, 0, ((9.0, 7.0),), ((10.0, 1.0),), 1)
+    run.give(book)
     for number in range(30, 70):
         for market, candles in enumerate(series):
             run.candle(candles[number], market)
