@@ -10,7 +10,7 @@ from millstream.errors import JournalError
 from millstream.journal import Journal
 from millstream.session.proof import JOURNAL
 
-__all__ = ["journal_of", "journals_in", "last_event", "newest_session"]
+__all__ = ["journal_of", "journals_in", "last_event", "newest_session", "the_journal"]
 
 _SEGMENTS: Final = ("*.journal", "*.seal")
 
@@ -38,6 +38,19 @@ def journals_in(folders: Iterable[Path]) -> list[Path]:
         for place in inner:
             found[place] = None
     return list(found)
+
+
+def the_journal(folder: Path) -> Path:
+    """The only journal that this folder is, holds, or whose subfolders hold.
+
+    Raises JournalError when there is none, or more than one.
+    """
+    found = journals_in([folder])
+    if len(found) > 1:
+        raise JournalError(
+            f"{folder} holds {len(found)} sessions: name one of them, like {found[-1].parent}"
+        )
+    return found[0]
 
 
 def newest_session(folder: Path) -> Path:

@@ -30,6 +30,7 @@ COMMANDS = {
     "diff": "Name the first difference of two recorded runs: event, order, field.",
     "why": "Explain one order: market, state, action, risk, each step to the venue and back.",
     "analyze": "Save what journals tell as tables: SQLite, DuckDB, Parquet or MongoDB.",
+    "doctor": "Say what a machine or a configuration lacks, and what to do.",
     "new-robot": "Make a folder with a robot, its configuration and its test.",
     "new-config": "Print a configuration to begin with, or its JSON schema.",
 }
@@ -71,6 +72,7 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who called us: nobody wants to read it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # until the process ends
+        getattr(sys, name).reconfigure(errors="replace")  # of a terminal that has not every letter
     sys.exit(run(sys.argv[1:]))
 
 

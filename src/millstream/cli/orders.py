@@ -86,6 +86,13 @@ def _opened(place: str, given: str) -> OrderRecord:
         address = ""
     if is_on_server(address) or (address and store_file(address, folder).exists()):
         return _at(address, folder)
+    inner = sorted(folder.glob(f"*/{STORE}"))
+    if len(inner) == 1:
+        return SqliteFollower(inner[0])
+    if inner:
+        raise StoreError(
+            f"{place} holds {len(inner)} sessions: name one of them, like {inner[-1].parent}"
+        )
     raise StoreError(f"{place}: there is no {STORE} in it; name the order store's file or address")
 
 

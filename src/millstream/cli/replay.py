@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from millstream.analysis.folders import the_journal
 from millstream.session.proof import Proof, replay_session
 
 
@@ -18,11 +19,12 @@ from millstream.session.proof import Proof, replay_session
 def replay(directory: Path, as_json: bool) -> int:
     """Replay a journal through its robots, unchanged, and compare everything they answer.
 
-    DIRECTORY is a session's folder, or the journal in it. Exit code 0: equal; 1: not equal, or the
-    journal is damaged; the first difference is named by event, robot and field.
+    DIRECTORY is a session's folder, the journal in it, or a folder with one session. Exit code 0:
+    equal; 1: not equal, or the journal is damaged; the first difference is named by event, robot
+    and field.
     """
     show = sys.stderr.isatty() and not as_json
-    proof = replay_session(directory, show_progress if show else None)
+    proof = replay_session(the_journal(directory), show_progress if show else None)
     if show:
         click.echo("\r", nl=False, err=True)
     if as_json:

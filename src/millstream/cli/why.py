@@ -14,10 +14,9 @@ import click
 import msgspec
 
 from millstream.analysis.explanation import Cause, Explanation, Told
-from millstream.analysis.folders import journals_in, newest_session
+from millstream.analysis.folders import newest_session, the_journal
 from millstream.analysis.stores import STORE_HELP
 from millstream.analysis.why import explain
-from millstream.errors import JournalError
 
 _SESSIONS = Path("sessions")
 _LEVELS = 3  # of a book
@@ -56,10 +55,7 @@ def _fitted(lines: Iterable[str]) -> Iterable[str]:
 def _journal(given: Path | None) -> Path:
     if given is None:
         return newest_session(_SESSIONS)
-    found = journals_in([given])
-    if len(found) > 1:
-        raise JournalError(f"{given} holds {len(found)} sessions: name one of them")
-    return found[0]
+    return the_journal(given)
 
 
 def _screen(found: Explanation) -> Iterator[str]:
