@@ -11,7 +11,9 @@ and untyped fields; "strategy": one over 5 pairs, 1,500 candles of each, a candl
 events. "Pause": the longest that one checkpoint takes the robots' thread; "kept": the bytes that
 it packs, then.
 
-    python -m benchmarks.restart_time [--quick | --kept]
+"--pauses" measures that alone, of larger robots.
+
+    python -m benchmarks.restart_time [--quick | --kept | --pauses]
 """
 
 from __future__ import annotations
@@ -273,9 +275,42 @@ def row(place, kind, count, size, fill):
     )
 
 
+def pauses():
+    """How long one checkpoint takes the robots' thread, by what there is to pack."""
+    print(f"load {os.getloadavg()[0]:.1f}; medians of {ROUNDS}, CPU")
+    print(f"{'robot':>28} {'kept, kB':>10} {'pause, ms':>10} {'packed each, events':>20}")
+    for pairs in (1, 5, 50):
+        names = [CurrencyPair(f"P{number}", "USDT") for number in range(pairs)]
+        pause(f"strategy, {pairs} pairs", "strategy", names)
+    for size in (1_000, 100_000):
+        pause(f"a set of {size:,} numbers", "sets", set(range(size)))
+        pause(f"a set of {size:,} texts", "sets", {f"order{number}" for number in range(size)})
+
+
+def pause(what, kind, content):
+    if kind == "strategy":
+        PAIRS[:] = content
+    robots = seat_robots(manifest(kind))
+    for sequence, event in enumerate(begin(kind) or batch_of(kind, 0, 1), 1):
+        robots.handle(sequence, event)
+    if kind == "sets":
+        robots.seats[0].robot.state.levels = content
+    seat, took = robots.seats[0], []
+    for number in range(ROUNDS):
+        seat._packs_each = 1
+        began = process_time()
+        made = seat.checkpoint((), 0, number + 1, CHECKPOINT_EVERY_EVENTS)
+        took.append(process_time() - began)
+        assert made.kept, made.lacking
+    each = seat._packs_each * CHECKPOINT_EVERY_EVENTS
+    print(f"{what:>28} {len(made.kept) / 1e3:>10,.0f} {median(took) * 1e3:>10.2f} {each:>20,}")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--go-on"]:
         go_on(Path(sys.argv[2]), sys.argv[3])
+    elif sys.argv[1:] == ["--pauses"]:
+        pauses()
     elif sys.argv[1:] == ["--quick"]:
         main([100_000], ("plain", "sets", "strategy"))
     elif sys.argv[1:] == ["--kept"]:
