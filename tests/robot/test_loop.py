@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 from collections import deque
+from decimal import Decimal
 
 import pytest
 from tests.robot.test_group import Counter, Fragile, setup
 
 from millstream.model import (
+    CancelOrder,
     Control,
     CurrencyPair,
     Exchange,
     LogLine,
+    OrderStatus,
     PlaceOrder,
     PublishFrame,
     SessionEnd,
     SetTimer,
+    Side,
     Ticker,
     Timer,
 )
@@ -190,3 +194,53 @@ def test_frames_that_nobody_follows_are_journaled_all_the_same():
     batches = [encode_events([ticker(1), SessionEnd(2, "done")])]
     robo_loop(Receiver(batches), group, journal, Wishes(journal), Clock())
     assert any(isinstance(output.body, PublishFrame) for output in journal.records[1][1])
+
+
+class Chatty(Robot):
+    """Places an order with each ticker, cancels it, amends it; says what it hears."""
+
+    def on_ticker(self, ticker):
+        placed = self.limit(Side.BUY, Decimal(100), Decimal(1))
+        yield placed
+        yield self.amend(placed.order_id, price=Decimal(99))
+        yield self.cancel(placed.order_id)
+
+    def on_my_order(self, order):
+        self.log.info(f"{order.order_id}: {order.status} {order.reason}")
+
+    def on_gap(self, gap):
+        self.log.info(gap.reason)
+
+
+class Stuck:
+    """Has no room until a moment comes."""
+
+    def __init__(self):
+        self.room, self.sent = False, []
+
+    def send(self, body):
+        if self.room:
+            self.sent += decode_outputs(body)
+        return self.room
+
+
+def test_a_robot_hears_of_wishes_that_found_no_room_and_its_cancels_go_out_later(caplog):
+    wishes, journal, clock = Stuck(), Journal(), Clock()
+
+    def room(_):
+        wishes.room = True
+
+    robots = RobotGroup("run001", 1)
+    robots.add(setup(Chatty))
+    end = encode_events([SessionEnd(9, "done")])
+    receiver = Receiver([encode_events([ticker(1)]), room, end], clock)
+    robo_loop(receiver, robots, journal, wishes, clock)
+    bodies = [body for kind, body in journal.records if kind == "events"]
+    refused, gap = decode_events(bodies[1])  # as any event: journaled before it is heard
+    assert (refused.robot, refused.status, refused.volume) == ("one", OrderStatus.REJECTED, 1)
+    assert "no room on its way to the orders" in refused.reason
+    assert f"the amend of order {refused.order_id} was left out" in gap.reason
+    said = [o.body.text for kind, outs in journal.records if kind == "outputs"
+            for o in outs if isinstance(o.body, LogLine)]  # fmt: skip
+    assert said == [f"{refused.order_id}: rejected {refused.reason}", gap.reason]
+    assert [one.body for one in wishes.sent] == [CancelOrder(refused.order_id)]

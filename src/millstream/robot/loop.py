@@ -32,6 +32,7 @@ from millstream.model import (
 )
 from millstream.model.codec import decode_events, encode_events, encode_outputs
 from millstream.robot.group import RobotGroup
+from millstream.robot.outgoing import Outgoing, Sender
 from millstream.robot.timers import Timers
 
 log = logging.getLogger(__name__)
@@ -48,13 +49,6 @@ class Receiver(Protocol):
 
     def receive(self, timeout_ms: int) -> bytes | None:
         """The next batch, or None when none came in time."""
-
-
-class Sender(Protocol):
-    """Where batches go: `bus.Sender`."""
-
-    def send(self, body: bytes) -> bool:
-        """Hand over a batch; False when there was no room for long."""
 
 
 class Journal(Protocol):
@@ -82,16 +76,21 @@ def robo_loop(
     answers: where the answers to commands go; None: nobody waits for them.
     """
     timers = robots.timers
+    outgoing = Outgoing(wishes, robots)
     ended = False
     while not ended:
         body = receiver.receive(_wait_ms(timers, clock_ns))
         if body is not None:
-            ended = turn(body, robots, journal, wishes, frames, answers)
+            ended = turn(body, robots, journal, outgoing, frames, answers)
+        else:
+            outgoing.retry()
         now_ns = clock_ns()
         due_ns = timers.next_due_ns()
         if due_ns is not None and due_ns <= now_ns:
             late = encode_events(timers.due(now_ns))
-            turn(late, robots, journal, wishes, frames, answers)
+            turn(late, robots, journal, outgoing, frames, answers)
+        if not ended and (told := outgoing.told(now_ns)):
+            turn(encode_events(told), robots, journal, outgoing, frames, answers)
 
 
 def _wait_ms(timers: Timers, clock_ns: Callable[[], int]) -> int:
@@ -128,7 +127,8 @@ def _act(
 ) -> None:
     wished = [output for output in outputs if isinstance(output.body, _WISHES)]
     if wished and not wishes.send(encode_outputs(wished)):
-        log.error("%d wishes for orders found no room for 10 s and were left out", len(wished))
+        log.error("%d wishes for orders found no room for 10 s: cancels wait, the rest is left out",
+                  len(wished))  # fmt: skip
     if frames is not None:
         shared = [output for output in outputs if isinstance(output.body, _FRAMES)]
         if shared and not frames.send(encode_outputs(shared)):
