@@ -29,7 +29,7 @@ QUOTER = {"volume": "0.002", "tick": "0.01", "most_position": "0.008", "away_bps
 
 @pytest.fixture(scope="module")
 def exchange():
-    with simulated_exchange("--market-seconds", 600, "--speed", 20) as ready:
+    with simulated_exchange("--speed", 20) as ready:
         yield ready
 
 
@@ -57,7 +57,7 @@ def config(exchange, **changes):
     return Config(**(made | changes))
 
 
-def play(session, until, most_s=20.0):
+def play(session, until, most_s=60.0):
     session.start()
     deadline = time.monotonic() + most_s
     while not until() and time.monotonic() < deadline and not session.failure():
@@ -111,12 +111,17 @@ def test_a_stopped_session_leaves_nothing_open_and_its_robots_know(exchange, tmp
 
 def test_a_command_reaches_the_robot_by_way_of_the_journal(exchange, tmp_path):
     session = Session(config(exchange), tmp_path / "out")
-    session.start()
-    time.sleep(0.5)
-    session.command("pause", "quoter", who="ann", why="lunch")
-    time.sleep(0.3)
-    assert session.robots.seats[0].standing == "paused"
-    session.stop("the test is over")
+    standing = ["running"]
+
+    def paused():
+        if orders(session) and len(standing) == 1:
+            session.command("pause", "quoter", who="ann", why="lunch")
+        if orders(session):
+            standing.append(session.robots.seats[0].standing)
+        return standing[-1] == "paused"
+
+    play(session, paused)
+    assert standing[-1] == "paused"
     session.close()
     commands = [event for event in events(tmp_path / "out") if isinstance(event, Control)]
     assert (commands[0].command, commands[0].who, commands[0].why) == ("pause", "ann", "lunch")

@@ -223,7 +223,7 @@ def test_a_stream_that_gives_up_is_a_failure(tmp_path, caplog):
 
 def test_one_service_takes_a_stream_and_another_follows_it_on_the_bus(tmp_path):
     follow = {"exchange": "binance", "channel": "trade", "symbols": ["btc/usdt"]}
-    with simulated_exchange("--market-seconds", 60, "--speed", 10) as exchange:
+    with simulated_exchange("--speed", 10) as exchange:
         stream = STREAM | {"api_host": exchange["ws"], "subscribe_channels": ["trade"]}
         made = process(
             tmp_path,

@@ -7,20 +7,29 @@ import json
 import signal
 import subprocess
 import sys
+import threading
+
+A_DAY_S = 86_400  # of a market: on a loaded machine any test may take long
 
 
 @contextlib.contextmanager
 def simulated_exchange(*arguments):
     """Start it; gives its first words: {"ws": …, "rest": …, "streams": […], "pairs": […]}."""
+    line = ["-m", "millstream.simulator", "--market-seconds", A_DAY_S, *arguments]
     process = subprocess.Popen(
-        [sys.executable, "-m", "millstream.simulator", *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        [sys.executable, *map(str, line)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+    ready = json.loads(process.stdout.readline())
+    # It tells of its progress, and would wait for a reader when the pipe is full.
+    reading = threading.Thread(target=process.stdout.read)
+    reading.start()
     try:
-        yield json.loads(process.stdout.readline())
+        yield ready
     finally:
-        process.communicate(timeout=20)
+        process.stdin.close()
+        process.wait(60)
+        reading.join()
+        process.stdout.close()
 
 
 @contextlib.contextmanager

@@ -133,7 +133,7 @@ def test_a_folder_that_was_used_with_a_file_and_with_a_server_is_stopped_for_bot
 
 
 def test_a_signal_halts_a_running_session(tmp_path):
-    with simulated_exchange("--market-seconds", 600, "--speed", 20) as exchange:
+    with simulated_exchange("--speed", 20) as exchange:
         config = {
             "robots": [
                 {

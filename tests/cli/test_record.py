@@ -19,7 +19,7 @@ def record(exchange, out, *arguments):
 
 def test_what_was_recorded_plays_and_replays(tmp_path):
     tape = tmp_path / "market.tape.gz"
-    with simulated_exchange("--market-seconds", 120, "--speed", 20) as exchange:
+    with simulated_exchange("--speed", 20) as exchange:
         pairs = "btc/usdt,eth/usdt"
         done = record(exchange, tape, "--seconds", 3, "--pairs", pairs, "--json")
     recorded = json.loads(done.stdout)

@@ -95,7 +95,7 @@ def test_the_seeds_observers_print_what_kraken_sends(tmp_path, name):
 
 
 def test_a_stream_of_ones_own_prints_the_messages_as_they_came(tmp_path):
-    with simulated_exchange("--market-seconds", 30, "--speed", 20) as exchange:
+    with simulated_exchange("--speed", 20) as exchange:
         command = [sys.executable, str(SERVICES / "my_stream.py"), exchange["ws"]]
         with example(tmp_path, "my_stream", command) as running:
             running.until(lambda output: output.count("'s': 'BTCUSDT'") > 10)
@@ -139,7 +139,7 @@ def test_the_seeds_service_hears_of_its_own_orders(tmp_path):
 def three_processes(tmp_path):
     """The market maker's, the gateway's and the feed's, with an exchange to feed it."""
     with (
-        simulated_exchange("--market-seconds", 120, "--speed", 5) as exchange,
+        simulated_exchange("--speed", 5) as exchange,
         contextlib.ExitStack() as running,
     ):
         yield {
@@ -179,7 +179,7 @@ def test_a_feed_that_dies_and_comes_again_is_told_as_a_loss(tmp_path):
         maker.until(lambda output: "placed: " in output)
         running["feed"].process.kill()
         running["feed"].process.wait()
-        with simulated_exchange("--market-seconds", 120, "--speed", 5) as exchange:
+        with simulated_exchange("--speed", 5) as exchange:
             host = {FEEDS_HOST: exchange["ws"]}
             with service(tmp_path, "feed", "feed_again", **host):
                 maker.until(lambda output: "the publisher was started anew" in output)

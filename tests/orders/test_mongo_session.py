@@ -22,7 +22,7 @@ ASKED = {
 
 @pytest.fixture(scope="module")
 def exchange():
-    with simulated_exchange("--market-seconds", 600, "--speed", 20) as ready:
+    with simulated_exchange("--speed", 20) as ready:
         yield ready
 
 
@@ -40,7 +40,7 @@ def test_a_session_keeps_its_orders_on_mongodb_and_takes_those_of_others(
                 asked.append(shown.insert_one(dict(ASKED)).inserted_id)
             return asked and (shown.find_one({"_id": asked[0]}) or {}).get("status") == "filled"
 
-        play(session, enough, most_s=40)
+        play(session, enough)
         assert session.failure() == ""
         assert enough(), shown.find_one({"_id": asked[0]}) if asked else "no orders"
         mine = [one for one in orders(session) if one.robot == "somebody"]

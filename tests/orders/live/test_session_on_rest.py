@@ -19,7 +19,7 @@ from millstream.session.proof import replay_session
 
 @pytest.fixture(scope="module")
 def market():
-    with simulated_exchange("--market-seconds", 600, "--speed", 5) as ready:
+    with simulated_exchange("--speed", 5) as ready:
         yield ready
 
 
