@@ -88,6 +88,7 @@ TOUCH_THE_WORLD = {
     "journal/seal.py": "files",
     "journal/segment.py": "files",
     "journal/writer.py": "files",
+    "orders/best_file.py": "a file",
     "orders/lines/base.py": "a thread's loop",
     "orders/lines/binance/inquiry.py": "notes when a venue was asked",
     "orders/lines/binance/line.py": "asks a venue by REST, in threads",

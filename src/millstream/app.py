@@ -29,6 +29,7 @@ from millstream.exchange.live import VenueStream
 from millstream.journal import Journal, JournalWriter
 from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events, encode_outputs
+from millstream.orders.best_file import BestFile
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
 from millstream.orders.kill_switch import Heartbeat
@@ -45,6 +46,7 @@ from millstream.session.gateways import (
     open_store,
     open_venue,
     risk_book,
+    store_file,
 )
 from millstream.session.in_step import StepPublisher, Traffic
 from millstream.session.learned import LearnedPublisher
@@ -170,7 +172,8 @@ class Session:
             self._heartbeat.clock_ns, self.bus.sender(frames.endpoint) if frames else None,
             self.bus.sender(answers.endpoint),
         )  # fmt: skip
-        orders_desk = OrderDesk(self.store, risk_book(config.risk))
+        beside = store_file(config.order_store, self.directory)
+        orders_desk = OrderDesk(self.store, risk_book(config.risk), BestFile(beside))
         if self._resumed is not None:
             lost = "not sent: the session ended before it was stored"
             orders_desk.refuse_lost(self._resumed.wishes, lost, time_ns())

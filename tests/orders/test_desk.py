@@ -16,6 +16,7 @@ from millstream.model import (
     Side,
 )
 from millstream.orders import Happened, MemoryStore, OrderDesk, RiskBook, RiskLimits
+from millstream.orders.best_file import BestFile
 
 S = OrderStatus
 
@@ -213,6 +214,52 @@ def test_a_restart_does_not_forget_what_was_gained_before_it_was_lost(store):
     again.observe([ticker(3)])
     again.handle([wish("b1")], 4)  # it was 100 up, and is 20 up
     assert "80.02 USDT below the best, the limit is 50" in store.get("b1").reason
+
+
+def test_a_restart_does_not_forget_what_a_position_was_worth_while_it_was_only_held(
+    store, tmp_path
+):
+    def life():
+        limits = RiskLimits(max_drawdown=Decimal(50))
+        return OrderDesk(store, RiskBook(limits), BestFile(tmp_path / "orders.sqlite"))
+
+    store.insert([order("a1", volume="10")])
+    store.apply([filled("a1", volume="10")], 2)
+    first = life()
+    first.observe([ticker(3, bid=109.0, ask=111.0)])  # 100 up
+    first.handle([wish("b1")], 4)
+    first.keep_best(4)
+    again = life()
+    again.observe([ticker(5)])
+    again.handle([wish("b2")], 6)
+    assert "100.00 USDT below the best, the limit is 50" in store.get("b2").reason
+    other = OrderDesk(MemoryStore(), RiskBook(RiskLimits(max_drawdown=Decimal(50))),
+                      BestFile(tmp_path / "orders.sqlite"))  # fmt: skip
+    other.observe([ticker(5)])
+    other.handle([wish("c1")], 6)  # the best of another store's robots is not theirs
+    assert other._store.get("c1").status is S.INTENT
+
+
+def test_the_best_is_written_when_it_grows_and_each_second_at_most(store):
+    class Kept:
+        def __init__(self):
+            self.written = []
+
+        def read(self, revision):
+            return {}
+
+        def write(self, revision, peaks):
+            self.written.append(peaks["quoter", "USDT"])
+
+    kept, second = Kept(), 10**9
+    store.insert([order("a1")])
+    store.apply([filled("a1", volume="1")], 2)
+    one = OrderDesk(store, RiskBook(RiskLimits(max_drawdown=Decimal(50))), kept)
+    for number, (at, bid) in enumerate(((10, 109.0), (10.5, 119.0), (11, 119.0), (13, 99.0))):
+        one.observe([ticker(1, bid=bid, ask=bid + 2)])
+        one.handle([wish(f"b{number}")], int(at * second))
+        one.keep_best(int(at * second))
+    assert [int(best) for best in kept.written] == [9, 19]
 
 
 def test_what_is_lost_in_one_pair_counts_in_the_wishes_of_another(store):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -35,17 +35,32 @@ from millstream.orders.store import OrderStore
 __all__ = ["OrderDesk"]
 
 _log = logging.getLogger(__name__)
+_KEEP_NS: Final = 1_000_000_000
 _QUOTES: Final = (Ticker, Trade, Book)
 _ORDER_ID: Final = re.compile("[A-Za-z0-9]{1,18}")  # what the tightest venue takes
+
+
+class BestKept(Protocol):
+    """Where the best that robots were worth is kept: `best_file.BestFile`."""
+
+    def read(self, revision: int) -> Mapping[tuple[str | None, str], Decimal]:
+        """What was kept, for the store at this revision."""
+
+    def write(self, revision: int, peaks: Mapping[tuple[str | None, str], Decimal]) -> None:
+        """Keep these."""
 
 
 class OrderDesk:
     """Turns wishes into stored intents, or into stored refusals so that the robot hears of them."""
 
-    def __init__(self, store: OrderStore, risk: RiskBook) -> None:
+    def __init__(self, store: OrderStore, risk: RiskBook, best: BestKept | None = None) -> None:
+        """best: where the best of robots outlives this process; None: the best of fills does."""
         self._store = store
         self._risk = risk
-        self._equity = Equity()
+        self._best = best if risk.wants_drawdown else None
+        self._equity = Equity(self._best.read(store.revision) if self._best is not None else {})
+        self._best_kept = dict(self._equity.best)
+        self._best_kept_ns = -_KEEP_NS
         self._after = 0  # the last revision that is in it
         self._quotes: dict[tuple[Exchange, CurrencyPair], Ticker | Trade | Book] = {}
         self._amending: dict[str, Decimal] = {}  # volumes that amends asked for, by order
@@ -131,6 +146,15 @@ class OrderDesk:
     def set_state(self, state: RiskState) -> None:
         """What may leave at all from now on."""
         self._risk.state = state
+
+    def keep_best(self, now_ns: int) -> None:
+        """Have the best written down if it has grown, each second at most."""
+        if self._best is None or self._equity.best == self._best_kept:
+            return
+        if 0 <= now_ns - self._best_kept_ns < _KEEP_NS:
+            return
+        self._best_kept, self._best_kept_ns = dict(self._equity.best), now_ns
+        self._best.write(self._store.revision, self._best_kept)
 
     def _opened(self, robot: str | None = None) -> list[MyOrder]:
         """The open orders of a robot, or of all, with the volumes that they may have by now."""

@@ -6,6 +6,7 @@ left out, for nobody here knows its price.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -20,11 +21,12 @@ _Market: TypeAlias = tuple[Exchange, CurrencyPair]
 class Equity:
     """Cash and positions by robot; `robot` None is all of them together."""
 
-    def __init__(self) -> None:
+    def __init__(self, best: Mapping[tuple[str | None, str], Decimal] | None = None) -> None:
+        """best: of an earlier life, by robot and quote currency."""
+        self.best = dict(best or {})
         self._cash: dict[tuple[str | None, str], Decimal] = {}
         self._positions: dict[tuple[str | None, _Market], Decimal] = {}
         self._prices: dict[_Market, Decimal] = {}
-        self._best: dict[tuple[str | None, str], Decimal] = {}
 
     def book(self, trade: MyTrade) -> None:
         """Count one fill; its price is the pair's until a newer one is known."""
@@ -61,6 +63,6 @@ class Equity:
         for (owner, market), volume in self._positions.items():
             if owner == robot and market[1].quote == quote:
                 worth += volume * self._prices[market]
-        best = max(self._best.get((robot, quote), _NOTHING), worth)
-        self._best[robot, quote] = best
+        best = max(self.best.get((robot, quote), _NOTHING), worth)
+        self.best[robot, quote] = best
         return best - worth

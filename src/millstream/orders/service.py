@@ -101,6 +101,7 @@ class OrdersTurn:
         if not messages:
             self.look_at_the_brake()
             self._gateway.step(self._clock_ns())
+        self._desk.keep_best(self._clock_ns())
 
     def look_at_the_brake(self) -> None:
         """Do what somebody outside said of all trading."""

@@ -12,6 +12,7 @@ from millstream.bus import Bus, Inbox, load_keys
 from millstream.config import Config
 from millstream.model import Event
 from millstream.model.codec import encode_events
+from millstream.orders.best_file import BestFile
 from millstream.orders.desk import OrderDesk
 from millstream.orders.gateway import Gateway
 from millstream.orders.service import orders_loop
@@ -24,6 +25,7 @@ from millstream.session.gateways import (
     open_store,
     open_venue,
     risk_book,
+    store_file,
 )
 from millstream.session.parts import Part
 
@@ -54,7 +56,8 @@ class OrdersPart:
             oldest_ns = config.gateway.oldest_intent_s * 10**9
             pulses = Pulses(config.kill.heartbeat_s * 10**9)
             self.kill = open_kill_switch(config, directory, pulses, opened)
-            desk = OrderDesk(store, risk_book(config.risk))
+            beside = store_file(config.order_store, directory)
+            desk = OrderDesk(store, risk_book(config.risk), BestFile(beside))
             mail = self.bus.receiver(_MAIL)
             inbox = TakenInbox(
                 Inbox({
