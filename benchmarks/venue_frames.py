@@ -204,8 +204,8 @@ def kraken_future_book(count: int) -> Iterator[str]:
 
 def coinbase(channel: str, n: int, events: str) -> str:
     return (
-        f'{{"channel":"{channel}","client_id":"","timestamp":"{when(n)}","sequence_num":{n},'
-        f'"events":[{events}]}}'
+        f'{{"channel":"{channel}","client_id":"","timestamp":"{when(n)[:-1]}118Z",'
+        f'"sequence_num":{n},"events":[{events}]}}'
     )
 
 

@@ -106,7 +106,10 @@ class IBDecoder:
         handler = self._session_handlers.get(fields[0])
         before = counts.accounted if handler is not None else 0
         try:
-            events = (handler or self._market)(fields, received_ns)
+            if handler is None:
+                events = self._market(fields, received_ns)
+            else:
+                events = handler(fields, received_ns)
         except _IMPOSSIBLE as error:
             counts.reject("a field is missing or has an impossible value", repr(error), raw)
             events = self._unread(fields, received_ns)

@@ -51,7 +51,9 @@ class PairTicker:
         if not bid and kind not in _ASK_PRICE:
             self._counts.ignore("a tick other than bid and ask")
             return []
-        price, volume = finite(text or b"0"), finite(fields[5] or b"0")
+        price, volume = float(text or b"0"), float(fields[5] or b"0")
+        if not (-GREATEST < price < GREATEST and -GREATEST < volume < GREATEST):
+            raise ValueError("not a finite number")
         if price == -1.0 and volume == 0.0:
             price = 0.0
         if bid:

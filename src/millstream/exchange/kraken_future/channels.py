@@ -6,7 +6,7 @@ raises. Handlers are closures: on the hot path a local name costs a third of an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -19,6 +19,7 @@ from millstream.model import CurrencyPair, Event, Exchange, Ticker
 
 _KRAKEN_FUTURE = Exchange.KRAKEN_FUTURE
 _NOT_SUBSCRIBED = "a product that was not subscribed"
+_NO_NEWS = "trades seen before, or that are no trade of the market"
 _ticker = msgspec.json.Decoder(wire.Ticker).decode
 _trade = msgspec.json.Decoder(wire.Trade).decode
 _trades = msgspec.json.Decoder(wire.TradeSnapshot).decode
@@ -58,30 +59,34 @@ def trade_handlers(served: Mapping[str, PairTrades], counts: FrameCounts) -> dic
 
     def one(raw: bytes, received_ns: int) -> list[Event]:
         told = _trade(raw)
-        return take(told.product_id, (told,), received_ns)
-
-    def several(raw: bytes, received_ns: int) -> list[Event]:
-        told = _trades(raw)
-        ordered = sorted(told.trades, key=lambda trade: trade.seq)  # it comes newest first
-        return take(told.product_id, ordered, received_ns)
-
-    def take(product_id: str, told: Sequence[wire.Trade], received_ns: int) -> list[Event]:
-        trades = served.get(product_id)
+        trades = served.get(told.product_id)
         if trades is None:
             counts.ignore(_NOT_SUBSCRIBED)
             return []
-        trades.topic.last_ns = received_ns
-        trades.topic.updates += 1
-        before = counts.trades
+        topic, before = trades.topic, counts.trades
+        topic.last_ns = received_ns
+        topic.updates += 1
+        events = trades.take(told, received_ns)
+        if counts.trades == before:
+            counts.ignore(_NO_NEWS)
+        return events
+
+    def several(raw: bytes, received_ns: int) -> list[Event]:
+        told = _trades(raw)
+        trades = served.get(told.product_id)
+        if trades is None:
+            counts.ignore(_NOT_SUBSCRIBED)
+            return []
+        topic, before = trades.topic, counts.trades
+        topic.last_ns = received_ns
+        topic.updates += 1
         events: list[Event] = []
-        for trade in told:
+        for trade in sorted(told.trades, key=lambda trade: trade.seq):  # it comes newest first
             events += trades.take(trade, received_ns)
-        new = counts.trades - before
-        if new:
-            if new > 1:
-                counts.further += new - 1
+        if counts.trades == before:
+            counts.ignore(_NO_NEWS)
         else:
-            counts.ignore("trades seen before, or that are no trade of the market")
+            counts.further += counts.trades - before - 1
         return events
 
     return {"trade": one, "trade_snapshot": several}

@@ -36,6 +36,15 @@ def ticker_handler(exchange: Exchange, topic: Topic, units: Units, counts: Frame
         data = _tickers(raw).data
         topic.last_ns = received_ns
         topic.updates += 1
+        if len(data) == 1 and not units.inverse:  # as it comes, without the loop
+            counts.tickers += 1
+            t, scale = data[0], units.scale  # 1 of spot
+            return [
+                Ticker(
+                    received_ns, exchange, pair, t.ts * 1_000_000,
+                    t.bidPx, t.bidSz * scale, t.askPx, t.askSz * scale,
+                )
+            ]  # fmt: skip
         events: list[Event] = []
         for t in data:
             bid, bid_volume, ask, ask_volume = t.bidPx, t.bidSz, t.askPx, t.askSz
