@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
+from time import time_ns
 from typing import Any, TypeAlias
 
 import picows
@@ -115,16 +115,28 @@ class _Listener(picows.WSListener):
         self.transport = transport
 
     def on_ws_frame(self, transport: Any, frame: Any) -> None:
-        received_ns = time.time_ns()
+        received_ns = time_ns()
         kind = frame.msg_type
         if kind == _TEXT and frame.fin and not self._fragments:
-            self._give(frame.get_payload_as_bytes(), received_ns)
+            message = frame.get_payload_as_bytes()
         elif kind in (_TEXT, _BINARY, _CONTINUATION):
-            self._join(transport, frame, received_ns)
-        elif kind == _CLOSE:
-            if not transport.is_close_frame_sent:
-                transport.send_close(frame.get_close_code() or picows.WSCloseCode.OK)
-            transport.disconnect()
+            joined = self._join(transport, frame)
+            if joined is None:
+                return
+            message = joined
+        else:
+            if kind == _CLOSE:
+                if not transport.is_close_frame_sent:
+                    transport.send_close(frame.get_close_code() or picows.WSCloseCode.OK)
+                transport.disconnect()
+            return
+        if len(message) > self._max_bytes:
+            return  # refused by picows, which yet hands it over while it waits for the goodbye
+        try:
+            self.on_frame(message, received_ns)
+        except Exception:
+            # A callback's mistake must not end the connection, and must not be silent.
+            _log.exception("a frame's callback failed; the frame is lost: %r", message[:200])
 
     def send_user_specific_ping(self, transport: Any) -> None:
         # While reading is paused no pong can be seen, and its absence says nothing.
@@ -134,30 +146,26 @@ class _Listener(picows.WSListener):
         else:
             transport.send_ping()
 
-    def _join(self, transport: Any, frame: Any, received_ns: int) -> None:
-        """A message in fragments is one message, received when its last fragment is."""
+    def _join(self, transport: Any, frame: Any) -> bytes | None:
+        """A message in fragments is one message, received when its last fragment is; None before.
+
+        What cannot be joined ends the connection.
+        """
         if (frame.msg_type == _CONTINUATION) != bool(self._fragments):
             transport.send_close(picows.WSCloseCode.PROTOCOL_ERROR, b"fragments out of order")
             transport.disconnect()
-            return
+            return None
         self._fragments.append(frame.get_payload_as_bytes())
         self._size += frame.payload_size
         if self._size > self._max_bytes:
             transport.send_close(picows.WSCloseCode.MESSAGE_TOO_BIG, b"message too big")
             transport.disconnect()
-        elif frame.fin:
-            message = b"".join(self._fragments)
-            self._fragments, self._size = [], 0
-            self._give(message, received_ns)
-
-    def _give(self, message: bytes, received_ns: int) -> None:
-        if len(message) > self._max_bytes:
-            return  # refused by picows, which yet hands it over while it waits for the goodbye
-        try:
-            self.on_frame(message, received_ns)
-        except Exception:
-            # A callback's mistake must not end the connection, and must not be silent.
-            _log.exception("a frame's callback failed; the frame is lost: %r", message[:200])
+            return None
+        if not frame.fin:
+            return None
+        message = b"".join(self._fragments)
+        self._fragments, self._size = [], 0
+        return message
 
 
 async def connect(
