@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 
 import millstream
-from millstream.cli.new_config import example_config
+from millstream.cli.new_config import SIMULATOR_PORT, example_config
 from millstream.cli.new_robot_files import (
-    CONFIG_HOST,
     OWN_NAMES,
     PARAMETERS,
     ROBOT,
@@ -72,7 +71,7 @@ def _files(name: str, class_name: str, strategy: bool) -> dict[str, str]:
     return {
         f"{name}.py": ROBOT,
         f"test_{name}.py": ROBOT_TEST,
-        "bot.json": example_config(name, robot, PARAMETERS, CONFIG_HOST),
+        "bot.json": example_config(name, robot, PARAMETERS, SIMULATOR_PORT),
     }
 
 

@@ -6,11 +6,6 @@ OWN_NAMES = ("Memory", "Settings", "Decimal", "IStrategy", "IntParameter", "Data
 
 PARAMETERS = '{"volume": "0.001", "fall_bps": 1, "out_bps": 2}'
 
-CONFIG_HOST = """,
-            // The exchange of `millstream simulate --port 9100`. Without these two: Binance itself.
-            "api_host": "ws://127.0.0.1:9101",
-            "subscribe_args": {"rest_host": "http://127.0.0.1:9100"}"""
-
 ROBOT = '''\
 """@CLASS: buys a little when the price has fallen, and sells it when it has moved away.
 

@@ -32,7 +32,10 @@ TITLES = (
 )  # fmt: skip
 LEFT_OUT = (  # the first that makes the table narrow enough
     {"pair"}, {"pair", "type"}, {"market", "type"}, {"market", "type", "time"},
-    {"market", "type", "time", "reason"},
+    {"market", "type", "time", "reason"}, {"market", "type", "time", "reason", "filled"},
+    {"market", "type", "time", "reason", "filled", "robot"},
+    {"market", "type", "time", "reason", "filled", "robot", "volume", "pair"},
+    {"market", "type", "time", "reason", "filled", "robot", "volume", "pair", "price"},
 )  # fmt: skip
 GAP = 2  # between columns
 LEAST_REASON = 20  # letters; longer ones go on in the next line
