@@ -193,9 +193,15 @@ def live(wire, life):
         _wait(wire)
     gateway.start(1)
     gateway.step(1)
+    failure = None
     for number, wish in enumerate(story.wishes * life.times, 1):
         ticker = Ticker(1_000 + number, Exchange.BINANCE, BTC, 0, 99.0, 1.0, 100.0, 1.0)
-        one_ticker(ticker, wish, wire, store, journal, group, desk, gateway)
+        try:
+            one_ticker(ticker, wish, wire, store, journal, group, desk, gateway)
+        except MillstreamError as error:  # what is acknowledged after it must be stored, too
+            failure = failure or error
+    if failure is not None:
+        raise failure
     if life.early:
         journal.close("the test")
         store.close()
@@ -245,12 +251,13 @@ def run(life):
     try:
         live(wire, life)
     except MillstreamError as error:
-        sys.stderr.write(f"{error}\n")
-        with suppress(OSError):
+        with suppress(OSError):  # where nothing can be written, either
             wire.say("ended", " ".join(str(error).split("\n")))
+            sys.stderr.write(f"{error}\n")
         os._exit(2)
-    except Exception as error:  # a gateway that is wrong, or a test that is gone
-        sys.stderr.write(f"a life ended: {type(error).__name__} {error}\n")
+    except Exception as error:  # a store or a gateway that is wrong, or a test that is gone
+        with suppress(OSError):
+            sys.stderr.write(f"a life ended: {type(error).__name__} {error}\n")
         os._exit(3)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import msgspec
 from pymongo.write_concern import WriteConcern
 
+from millstream.errors import StoreError
 from millstream.model import OrderStatus
 from millstream.orders.gateway import Gateway
 from millstream.orders.mongo import pruning
@@ -64,6 +68,27 @@ class Unsynced(SqliteStore):
         self._writer.execute("PRAGMA synchronous = OFF")
 
 
+class Hasty(SqliteStore):
+    """Says that orders are stored when the disk has refused them."""
+
+    def insert(self, orders):
+        with suppress(StoreError):
+            return super().insert(orders)
+        self._broken = ""
+        self._remember(kept := [msgspec.structs.replace(orders[0], revision=self._revision + 1)])
+        return kept
+
+
+class Speechless(SqliteStore):
+    """Lets a failure through as it comes, which nobody explains."""
+
+    def insert(self, orders):
+        try:
+            return super().insert(orders)
+        except StoreError as error:
+            raise OSError(str(error)) from error
+
+
 def mongo_store(path):
     """The store on the server whose address lies in the folder."""
     return MongoStore(path.with_name("orders.url").read_text())
@@ -84,4 +109,11 @@ class BelievesTheFirstAnswer(MongoStore):
         self._commits._insert = weak.insert_one
 
 
-STORES = {"right": SqliteStore, "unsynced": Unsynced, "mongo": mongo_store, "pruned": pruned_store}
+STORES = {
+    "right": SqliteStore,
+    "unsynced": Unsynced,
+    "hasty": Hasty,
+    "speechless": Speechless,
+    "mongo": mongo_store,
+    "pruned": pruned_store,
+}

@@ -239,7 +239,10 @@ class JournalWriter:
             if self._ready:
                 self._append(Kind.CLOSE, 1, reason.encode())
                 self.sync()
-                sync_directory(self._directory)
+                try:
+                    sync_directory(self._directory)
+                except OSError as error:
+                    raise self._failed("close", error.strerror) from error
         finally:
             with self._sync_lock:
                 self._ready = False

@@ -88,18 +88,20 @@ class SqliteStore:
             self._writer = connect(self._path, SCHEMA)
             prefill_log(self._path)
             # Whoever reads much reads beside the writer, and neither waits for the other.
-            self._reader = apsw.Connection(str(self._path))
-            self._reader.set_busy_timeout(BUSY_MS)
+            with explained(self._path):
+                self._reader = apsw.Connection(str(self._path))
+                self._reader.set_busy_timeout(BUSY_MS)
             self._writing = threading.Lock()
             self._reading = threading.Lock()
             self._changed = threading.Condition()
             self._latest: deque[Change] = deque(maxlen=_LATEST)  # committed, all of them
             self._broken = ""  # why every later call is refused
             self._load()
+            with explained(self._path):
+                self._checkpointer = Checkpointer(self._path, self._writer, self._writing)
         except BaseException:
             self._owner.release()
             raise
-        self._checkpointer = Checkpointer(self._path, self._writer, self._writing)
 
     def _load(self) -> None:
         """Know by heart what an index would know: one process owns the file.

@@ -95,15 +95,21 @@ class OwnerLock:
             ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError as error:
             owner = os.pread(self._file, 20, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._file)
             raise StoreError(
                 f"order store {path}: process {owner} owns it already; stop that one, or use "
                 "another file"
             ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(self._file)
+            raise StoreError(
+                f"order store {path}: {lock.name} beside it cannot be locked and written "
+                f"({error.strerror}); check the disk, then start again"
+            ) from error
 
     def release(self) -> None:
         """Let the next owner in."""
@@ -187,28 +193,30 @@ def prefill_log(path: Path) -> None:
     SQLite takes zeros behind its last valid frame for the end of the log.
     """
     try:
-        file = os.open(path.with_name(path.name + "-wal"), os.O_RDWR | os.O_CLOEXEC)
+        with path.with_name(path.name + "-wal").open("r+b", buffering=0) as log:
+            length = os.fstat(log.fileno()).st_size
+            if length < LOG_BYTES:
+                os.pwrite(log.fileno(), bytes(LOG_BYTES - length), length)
+                os.fsync(log.fileno())
     except FileNotFoundError:
         return  # SQLite makes it with the first commit; a store without it is only slower
-    try:
-        length = os.fstat(file).st_size
-        if length < LOG_BYTES:
-            os.pwrite(file, bytes(LOG_BYTES - length), length)
-            os.fsync(file)
     except OSError as error:
         raise StoreError(
             f"order store {path}: its log cannot be written ({error.strerror}); make room on the "
             "disk, then start again"
         ) from error
-    finally:
-        os.close(file)
 
 
 class Checkpointer:
-    """A thread that copies the log into the file when it is long enough."""
+    """A thread that copies the log into the file when it is long enough.
+
+    Raises apsw's errors when it cannot read the file: a log that nobody copies only grows.
+    """
 
     def __init__(self, path: Path, writer: apsw.Connection, writing: threading.Lock) -> None:
         self._path = path
+        self._connection = apsw.Connection(str(path))
+        self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # learns of WAL
         self._writing = writing
         self._due = threading.Event()
         self._stopping = False
@@ -231,8 +239,7 @@ class Checkpointer:
         return apsw.SQLITE_OK
 
     def _run(self) -> None:
-        connection = apsw.Connection(str(self._path))
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # learns it is WAL
+        connection = self._connection
         while True:
             self._due.wait()
             self._due.clear()
