@@ -11,11 +11,11 @@ from typing import Any, Final
 import click
 import msgspec
 
+from millstream.analysis.folders import the_journal
 from millstream.analysis.order_pairs import PairedOrders, RunOrder, pair_orders
 from millstream.cli.replay import show_progress
 from millstream.journal import Journal
 from millstream.journal.two_runs import TwoRuns, compare_runs, compare_setups
-from millstream.session.proof import open_journal
 
 _SHOWN: Final = 20  # lines of a kind, for a person; --json has all
 
@@ -31,10 +31,11 @@ def diff(
 ) -> int:
     """Name the first difference of two recorded runs: event, order, field.
 
-    JOURNAL_A and JOURNAL_B are sessions' folders, or the journals in them. Compared are what they
-    were set up with, every event in order, and every answer to it: orders, timers, log lines,
-    states. Two live sessions hear different events; --orders compares what they ordered all the
-    same. One journal with today's code of its robots: that is `millstream replay`.
+    JOURNAL_A and JOURNAL_B are sessions' folders, the journals in them, or folders with one session
+    each. Compared are what they were set up with, every event in order, and every answer to it:
+    orders, timers, log lines, states. Two live sessions hear different events; --orders compares
+    what they ordered all the same. One journal with today's code of its robots: that is `millstream
+    replay`.
 
     Exit code 0: equal; 1: different, or a journal is damaged.
     """
@@ -43,7 +44,7 @@ def diff(
             "name two journals; to compare one with today's code of its robots: "
             f"millstream replay {journal_a}"
         )
-    a, b = open_journal(journal_a), open_journal(journal_b)
+    a, b = Journal.open(the_journal(journal_a)), Journal.open(the_journal(journal_b))
     show = sys.stderr.isatty() and not as_json
     progress = show_progress if show else None
     if orders:

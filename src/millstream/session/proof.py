@@ -31,19 +31,14 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     wall_seconds: float
 
 
-def open_journal(directory: Path) -> Journal:
-    """The journal in a session's folder, or in its journal's own; raises JournalError."""
-    inner = directory / JOURNAL
-    return Journal.open(inner if inner.is_dir() else directory)
-
-
 def replay_session(directory: Path, progress: Callable[[int], None] | None = None) -> Proof:
     """Replay the journal in a session's folder, or in its journal's own.
 
     progress: called now and then with the sequence reached.
     Raises JournalError when there is no journal, ConfigError when its robots cannot be loaded.
     """
-    journal = open_journal(directory)
+    inner = directory / JOURNAL
+    journal = Journal.open(inner if inner.is_dir() else directory)
     changed = changed_robots(journal.manifest)
     notes = [str(robot) for robot in changed]
     added: list[ChangedRobot] = []
