@@ -128,6 +128,18 @@ class Unkept(Forgetful):
         self.log.info(str(ticker.bid_price))
 
 
+class Whole(msgspec.Struct):
+    high: float = 0  # a whole number, until somebody decodes it
+
+
+class Rounded(Forgetful):
+    State = Whole
+
+    def on_ticker(self, ticker):
+        self.state.high = max(self.state.high, ticker.bid_price - 6)
+        self.log.info(f"{self.state.high}")
+
+
 def packed(robot):
     told = manifest(robot)
     return msgspec.structs.replace(told, settings=told.settings | {"packed_checkpoints": True})
@@ -295,7 +307,7 @@ def test_a_robot_whose_state_would_come_back_as_another_sees_all_events_again(tm
     resumed.journal.close("")
 
 
-@pytest.mark.parametrize("robot", [Careless, Hoarder, Setter, Forgetful])
+@pytest.mark.parametrize("robot", [Careless, Hoarder, Setter, Forgetful, Rounded])
 def test_sets_untyped_fields_and_attributes_go_on_from_a_checkpoint(tmp_path, monkeypatch, robot):
     monkeypatch.setattr(seat, "BYTES_AN_EVENT", 10**6)
     told = packed(robot)
@@ -316,7 +328,7 @@ def test_sets_untyped_fields_and_attributes_go_on_from_a_checkpoint(tmp_path, mo
     assert replay(Journal.open(tmp_path / "j"), seat_robots(told)).equal
 
 
-def test_what_no_checkpoint_holds_is_named_in_it_and_all_events_are_seen_again(tmp_path):
+def test_what_no_checkpoint_holds_is_named_and_all_events_are_seen_again(tmp_path, caplog):
     told = packed(Unkept)
     writer = JournalWriter(tmp_path / "j", told)
     group = seat_robots(told)
@@ -330,6 +342,8 @@ def test_what_no_checkpoint_holds_is_named_in_it_and_all_events_are_seen_again(t
     assert recall(Journal.open(tmp_path / "j"), EVERY) is None
     resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
     assert resumed.replayed == writer.next_sequence - 1
+    assert "a replay of all its events" in caplog.text
+    assert "one['outside']['later'] is a builtins.generator" in caplog.text
     resumed.journal.close("")
 
 
@@ -357,12 +371,12 @@ def test_large_robots_are_packed_at_few_checkpoints_and_go_on_from_the_last_of_t
     resumed.journal.close("")
 
 
-class Whole(msgspec.Struct, frozen=True):
-    wait_s: float = 10  # a whole number, until somebody decodes it
+class Waiting(msgspec.Struct, frozen=True):
+    wait_s: float = 10
 
 
 class Told(Forgetful):
-    Parameters = Whole
+    Parameters = Waiting
 
 
 def test_parameters_come_back_as_they_were(tmp_path):

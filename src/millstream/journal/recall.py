@@ -29,14 +29,14 @@ class Recall(msgspec.Struct, frozen=True):
 
 class LastCheckpoint:
     """Is shown the blocks of a journal, in order; `found` is the last checkpoint among them that
-    every robot can go on from. hopeless: the last one is none, and the one before will not be.
+    every robot can go on from. lacking: why the last one is none, and those before will not be.
 
     interval: how many events lie between two checkpoints.
     """
 
     def __init__(self, interval: int) -> None:
         self.found: Recall | None = None
-        self.hopeless = False
+        self.lacking = ""
         self._interval = interval
         self._boundary = 0  # the event that the next outputs may hold checkpoints of; 0: none
         self._since: list[Block] | None = None  # from the block with that event on
@@ -57,10 +57,10 @@ class LastCheckpoint:
                 if output.cause == self._boundary and isinstance(output.body, Checkpoint)
             }
             lacking = {_lacking(output) for output in made.values()} - {""}
-            if lacking - {NOT_DUE}:  # those of before are as long ago as a replay of all, soon
-                self.found, self.hopeless = None, True
+            if why := sorted(lacking - {NOT_DUE}):  # any of before is long ago, ever longer
+                self.found, self.lacking = None, why[0]
             elif made and not lacking:
-                self.hopeless = False
+                self.lacking = ""
                 self.found = Recall(self._boundary, [*made.values()], self._since)
             self._boundary = 0
         if self._since is not None:
@@ -89,7 +89,7 @@ def recall(journal: Journal, interval: int, before: int | None = None) -> Recall
         last = LastCheckpoint(interval)
         for block in journal.tail(number):
             last.see(block)
-        if last.found is not None or last.hopeless or number == 1:
+        if last.found is not None or last.lacking or number == 1:
             return last.found
         reach *= 2
     return None

@@ -88,6 +88,7 @@ class Seat:
         self.error = ""  # of a failed robot
         self._undrawn = robot.random.getstate()
         self._is_exact = is_exact(type(robot.state))
+        self._comes_back = self._is_exact and _comes_back(robot.state)
         self._values: Values | None = None  # made when it is needed first
         self._packs_each = 1  # of so many checkpoints one
 
@@ -138,7 +139,7 @@ class Seat:
         proof = self.proof()
         hidden = robot._hidden()
         kept, lacking = b"", ""
-        if events and (hidden or not self._is_exact):
+        if events and (hidden or not self._comes_back):
             kept, lacking = self._packed(number, events)
         # The order of a set is another in each process, and this is not restored anyway.
         ordered = encode(robot.state) if self._is_exact and proof.state and not kept else b""
@@ -170,6 +171,8 @@ class Seat:
             kept = self._pack(self._values)
         except RobotError as error:
             return b"", str(error)
+        except Exception as error:  # what it keeps may raise anything when it is looked at
+            return b"", f"what {self.robot.name} keeps cannot be looked at: {raised(error)}"
         self._weigh(kept, events)
         return kept, ""
 
@@ -198,8 +201,11 @@ class Seat:
             whole = self._unpack(made) if made.kept else self._decode(made)
             # A float whose default is 10 was written as a whole number, and comes back as 10.0.
             whole = whole and encode(robot.parameters) == made.parameters
-        except (msgspec.MsgspecError, TypeError) as error:
-            raise RobotError(f"the state of robot {robot.name} cannot be read: {error}") from error
+        except RobotError:
+            raise
+        except Exception as error:  # a check of its own may raise anything
+            said = f"the state of robot {robot.name} cannot be read: {raised(error)}"
+            raise RobotError(said) from error
         if not whole:
             raise RobotError(f"the state of robot {robot.name} is another once it was stored")
         if made.kept:
@@ -243,3 +249,12 @@ class Seat:
                 lines.append(f"{file}:{found.tb_lineno} {code.co_qualname}")
             found = found.tb_next
         return "\n".join(lines[-_TRACE_LINES:])
+
+
+def _comes_back(state: msgspec.Struct) -> bool:
+    """False where it begins with what its type does not say: a float that is a whole number."""
+    try:
+        whole = encode_canonical(state)
+        return encode_canonical(msgspec.msgpack.decode(whole, type=type(state))) == whole
+    except Exception:  # what it holds may be anything; who adds the robot says so
+        return False

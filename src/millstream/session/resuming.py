@@ -5,6 +5,7 @@ The same run: ids, timers, random numbers and standings go on, and the journal r
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,9 @@ __all__ = ["COULD_NOT_GO_ON", "Resumed", "check_same", "resume_robots"]
 
 COULD_NOT_GO_ON = "it could not go on"  # closes a journal without ending its session
 
+log = logging.getLogger(__name__)
+
+_ALL_OF_THEM = "the session goes on by a replay of all its events, not from its last checkpoint"
 _REMEMBERED = 65_536  # wishes: more than can be on their way
 
 
@@ -67,7 +71,9 @@ def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
     writer = JournalWriter.resume(place, segment_bytes, compress, see)
     try:
         found = newest.found
-        if found is None and not newest.hopeless:
+        if newest.lacking:
+            log.warning("%s: %s", _ALL_OF_THEM, newest.lacking)
+        elif found is None:
             found = recall(journal, interval, before=writer.segment - 1)
         tail = _recalled(journal, found)
         writer.append_outputs(tail.waiting)  # what died with the process is recorded now
@@ -129,10 +135,10 @@ def _recalled(journal: Journal, found: Recall | None) -> _Tail:
         try:
             tail = _Tail(reseat_robots(journal.manifest, found.checkpoints), found.sequence)
             tail.drive(found.blocks)
-        except (RobotError, JournalError):
-            pass  # a robot keeps something where nobody looks: only all of its events bring it back
-        else:
             return tail
+        # A robot may keep something where nobody looks: only all of its events bring that back.
+        except (RobotError, JournalError) as error:
+            log.warning("%s: %s", _ALL_OF_THEM, error)
     tail = _Tail(seat_robots(journal.manifest), 0)
     tail.drive(journal.blocks())
     return tail
