@@ -13,18 +13,10 @@ from millstream.exchange.feeding import WrongFrame
 _FORM = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})")
 _UNITS = (10**9, 10**8, 10**7, 10**6, 10**5, 10**4, 10**3, 100, 10, 1)  # by count of digits
 _SECONDS: dict[str, int] = {}  # what whole seconds read lately are
-_THOUSAND = range(1_000)
-_MILLISECONDS = {f".{number:03}": number * 1_000_000 for number in _THOUSAND}
-_MICROSECONDS = {f"{number:03}Z": number * 1_000 for number in _THOUSAND}
 
 
 def nanoseconds(text: str) -> int:
     """ns since 1970 of a time in UTC, of any count of digits; raises WrongFrame when it is none."""
-    if len(text) == 27:  # six digits, as most: to look them up costs less than to read them
-        try:
-            return _SECONDS[text[:19]] + _MILLISECONDS[text[19:23]] + _MICROSECONDS[text[23:]]
-        except KeyError:
-            pass  # another second, or no such time
     seconds_ns = _SECONDS.get(text[:19])
     if seconds_ns is None:
         seconds_ns = _seconds_ns(text[:19])
