@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,8 @@ from tests.journal.sample import (
 
 from millstream.journal import Journal, JournalWriter, RobotEntry
 from millstream.journal.two_runs import compare_runs, compare_setups
-from millstream.model import Output
+from millstream.model import Checkpoint, Output
+from millstream.model.codec import encode_canonical
 
 TURNS = [[ticker(i), trade(i)] for i in range(6)]
 
@@ -77,6 +79,20 @@ def test_an_order_id_differs_by_its_run_alone_and_is_the_same(tmp_path):
     assert compare_runs(a, b).equal
     c = written(tmp_path / "c", handler=Named("cccccc"), run_id="bbbbbb")
     assert compare_runs(a, c).first_answer.field == "order_id"
+
+
+def test_a_state_that_is_sorted_by_order_ids_is_the_same_in_another_run(tmp_path):
+    def keeping(run_id):
+        state = encode_canonical({f"{run_id}1": 1, "mmm": 2})
+        digest = blake2b(state, digest_size=16).digest()
+        return Quoter(
+            lambda outputs: [Output(outputs[0].cause, "quoter", Checkpoint(digest, state))]
+        )
+
+    a = written(tmp_path / "a", handler=keeping("aaaaaa"))
+    b = written(tmp_path / "b", handler=keeping("zzzzzz"), run_id="zzzzzz")
+    assert compare_runs(a, b).equal
+    assert not compare_runs(a, written(tmp_path / "c", handler=keeping("zzzzzz"))).equal
 
 
 def test_the_first_event_that_differs_is_named_by_its_field(tmp_path):
