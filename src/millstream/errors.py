@@ -11,6 +11,7 @@
     │   └── JournalDamaged   ... because its bytes are not the bytes that were written
     ├── StoreError         the order store: locked, read-only, foreign, full
     │   ├── DuplicateOrder   the same order id was stored before
+    │   ├── NameTaken        a robot by that name is in another process
     │   └── UnknownOrder     no order has that id
     ├── TapeError          a recording that cannot be read
     ├── FrameError         a dataframe that cannot be shared with other bots
@@ -34,6 +35,7 @@ __all__ = [
     "JournalError",
     "LoginRefused",
     "MillstreamError",
+    "NameTaken",
     "RobotError",
     "StoreError",
     "StreamError",
@@ -90,6 +92,10 @@ class StoreError(MillstreamError):
 
 class DuplicateOrder(StoreError):
     """An order with this id is in the store already."""
+
+
+class NameTaken(StoreError):
+    """Another robots process has a robot by this name, and its set-up is the one that is kept."""
 
 
 class UnknownOrder(StoreError):

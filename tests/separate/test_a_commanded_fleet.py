@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
 
@@ -193,6 +194,20 @@ def test_in_several_processes_each_robot_has_one_home_and_wrong_input_is_one_sen
     assert fleet.saved()["b2"].process == "bob"
     answer = fleet.tell("add", "b2", QUOTER, process="alice", **ETH)
     assert 'there is a robot "b2" already, in the process "bob"' in answer.reason
+    names = "c1", "c2", "c3"
+    with ThreadPoolExecutor(6) as told:  # both processes at the same moment
+        asked = [
+            (one, told.submit(fleet.tell, "add", name, QUOTER, process=one, **ETH))
+            for name in names for one in ("alice", "bob")
+        ]  # fmt: skip
+    accepted = [one for one, answer in asked if answer.result().accepted]
+    saved = fleet.saved()
+    assert [saved[name].process for name in names] == accepted
+    seated = [
+        (name, one) for name in names for one in ("alice", "bob")
+        if fleet.tell("pause", name, process=one).accepted
+    ]  # fmt: skip
+    assert seated == list(zip(names, accepted, strict=True))
 
     fleet.stop("alice", "bob")
     fleet.start("alice", "bob")

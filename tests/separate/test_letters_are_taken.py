@@ -1,12 +1,15 @@
 """Wishes between two processes: none is lost with the orders process, none is taken twice."""
 
+import pytest
 from tests.orders.sample import wish
 
+from millstream.errors import NameTaken
 from millstream.model import CancelAll, CancelOrder, Output, PlaceOrder
 from millstream.model.codec import decode_outputs, encode_outputs
 from millstream.orders import MemoryStore
 from millstream.orders.store import SavedRobot
 from millstream.separate.letters import Heard, Letter, read_letter, write
+from millstream.separate.setups import SetUpPost
 from millstream.separate.taking import Pulses, TakenInbox
 from millstream.separate.wishes import Unsent, WishPost
 from millstream.session.setups import SetUp
@@ -281,6 +284,42 @@ def test_set_ups_in_letters_are_kept_and_removed_and_no_desk_sees_them():
     inbox.receive(0)
     assert inbox.taken == {"a": (3, 3)}
     assert desk.stored == []
+
+
+def test_who_adds_a_name_first_has_it_and_may_save_it_again(caplog):
+    clock, record = Clock(), MemoryStore()
+
+    def of(process, **more):
+        setup = SetUp("x", saved("x", process=process, **more))
+        return "wishes", write(Letter(process, 3, 7, number[process], 1, b"", setup=setup))
+
+    number = {"a": 1, "b": 1}
+    both = [of("a"), of("b")]
+    number["a"] = 2
+    inbox = taken(clock, both, [of("a", standing="paused")], record=record)
+    inbox.receive(0)
+    assert record.saved_robots() == [saved("x", process="a")]
+    assert 'the set-up of "x" from the process "b" is not kept' in caplog.text
+    inbox.receive(0)
+    assert record.saved_robots() == [saved("x", process="a", standing="paused")]
+
+
+def test_who_sends_a_set_up_hears_that_another_process_was_quicker():
+    record = MemoryStore()
+    record.save_robot(saved("x", process="a"))
+    sent = []
+
+    class Orders:
+        def send(self, body):
+            sent.append(body)
+            posts[0].stored()  # the letter was taken; what became of it is in the store
+            return True
+
+    posts = [SetUpPost(Orders(), record, lambda: False)]
+    with pytest.raises(NameTaken, match='added by the process "a" a moment ago'):
+        posts[0].save_robot(saved("x", process="b"))
+    posts[0].save_robot(saved("x", process="a"))
+    assert len(sent) == 2
 
 
 def test_what_other_programs_wish_passes_as_a_wish():

@@ -28,6 +28,7 @@ from millstream.session.gateways import (
     store_file,
 )
 from millstream.session.parts import Part
+from millstream.session.setups import home_of
 
 __all__ = ["OrdersPart"]
 
@@ -66,6 +67,7 @@ class OrdersPart:
                     "mail": mail,
                 }),
                 desk, store, pulses, life, oldest_ns, time_ns,
+                lambda saved: home_of(saved, config),
             )  # fmt: skip
             followers = [
                 self.bus.sender(bus_of(config, process).robo, watched=True)

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from millstream.errors import StoreError
+from millstream.errors import NameTaken, StoreError
 from millstream.orders.store import SavedRobot, SavedRobots
 from millstream.separate.letters import write
+from millstream.separate.places import name_of
 from millstream.session.setups import SetUp
 
 __all__ = ["SetUpPost"]
@@ -36,8 +37,18 @@ class SetUpPost:
         self._more = threading.Condition()
 
     def save_robot(self, robot: SavedRobot) -> None:
-        """Keep a set-up; returns once it is stored. Raises StoreError: it is going to be."""
+        """Keep a set-up; returns once it is stored.
+
+        Raises NameTaken when it is not, for another process was quicker; else StoreError: it is
+        going to be.
+        """
         self._send(SetUp(robot.name, robot))
+        kept = next((one for one in self.saved_robots() if one.name == robot.name), robot)
+        if kept.process != robot.process:
+            raise NameTaken(
+                f'there is a robot "{robot.name}" already, added by the process '
+                f'"{name_of(kept.process)}" a moment ago; give this one another name'
+            )
 
     def remove_robot(self, name: str) -> None:
         """Keep it no longer; as `save_robot`."""

@@ -14,7 +14,7 @@ from millstream.errors import BadMessage
 from millstream.model import Output, PlaceOrder
 from millstream.model.codec import decode_outputs, encode_outputs
 from millstream.orders.kill_switch import Heartbeat
-from millstream.orders.store import OrderRecord, RobotRecord
+from millstream.orders.store import OrderRecord, RobotRecord, SavedRobot
 from millstream.separate.letters import Heard, Letter, read_letter, write
 from millstream.session.setups import SetUp
 
@@ -90,9 +90,10 @@ class TakenInbox:
     """An inbox of the orders thread that opens letters, and remembers which were dealt with.
 
     What was given out is dealt with when the next is asked for: stored, and on disk.
-    record: where the set-ups of robots are kept. life: of this process. oldest_ns: a wish that is
-    older is stored with its own time, so that the gateway lets it expire, and the robot hears of
-    it.
+    record: where the set-ups of robots are kept. home: the robots process that one is of; another's
+    is not overwritten, for who adds a name first has it. life: of this process. oldest_ns: a wish
+    that is older is stored with its own time, so that the gateway lets it expire, and the robot
+    hears of it.
     """
 
     def __init__(
@@ -104,7 +105,9 @@ class TakenInbox:
         life: int,
         oldest_ns: int,
         clock_ns: Callable[[], int],
+        home: Callable[[SavedRobot], str] = lambda saved: saved.process,
     ) -> None:
+        self._home = home
         self._inner, self._desk, self._record, self._pulses = inner, desk, record, pulses
         self._life, self._oldest_ns, self._clock_ns = life, oldest_ns, clock_ns
         self._given: dict[str, tuple[int, int]] = {}
@@ -153,8 +156,13 @@ class TakenInbox:
     def _keep(self, setup: SetUp) -> None:
         if setup.saved is None:
             self._record.remove_robot(setup.name)
-        else:
-            self._record.save_robot(setup.saved)
+            return
+        there = [one for one in self._record.saved_robots() if one.name == setup.name]
+        if there and self._home(there[0]) != setup.saved.process:
+            words = 'the set-up of "%s" from the process "%s" is not kept: another process has it'
+            _log.error(words, setup.name, setup.saved.process)
+            return
+        self._record.save_robot(setup.saved)
 
     def _without_orders(self, outputs: Sequence[Output], wished_ns: int) -> bytes:
         """Old orders are stored as old; old cancels are as good as new ones."""

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from millstream.bus import Inbox, Receiver
-from millstream.errors import BadMessage, ConfigError, MillstreamError
+from millstream.errors import BadMessage, ConfigError, MillstreamError, NameTaken
 from millstream.model import Control, ControlAnswer, Output
 from millstream.model.codec import decode_events, decode_outputs, encode_events, encode_outputs
 from millstream.orders.store import RobotRecord
@@ -171,11 +171,25 @@ class ControlDesk:
                     if start is not None:
                         start()
                     self._keep(control, answer)
+                except NameTaken as error:
+                    answer = self._taken_back(control, answer, str(error))
                 except MillstreamError as error:
                     reason = f"{answer.reason}; but {error}"
                     answer = msgspec.structs.replace(answer, reason=reason)
             del self._asked[answer.request]  # only now: see `idle`
             self._say(door, control, answer)
+
+    def _taken_back(self, control: Control, answer: ControlAnswer, why: str) -> ControlAnswer:
+        """Two processes were told to add one name: the robot of the second goes again."""
+        if control.command != "add":
+            return msgspec.structs.replace(answer, reason=f"{answer.reason}; but {why}")
+        undone = msgspec.structs.replace(
+            control, received_ns=time_ns(), command="remove", why=why,
+            request=f"{control.request}:undone",
+        )  # fmt: skip
+        self._setups.after(undone, answer)  # it is known no more
+        self._robo.send(encode_events([undone]))
+        return ControlAnswer(control.request, control.command, False, why)
 
     def _keep(self, control: Control, answer: ControlAnswer) -> None:
         """What was accepted is in the order store before the asker hears of it."""
