@@ -7,6 +7,8 @@ import json
 import pytest
 from tests.analysis.sessions import write_session
 from tests.cli.test_cli import refusal
+from tests.journal.test_two_runs import TURNS, later
+from tests.journal.test_two_runs import written as write_run
 
 from millstream.cli import run
 
@@ -63,6 +65,15 @@ def test_orders_are_compared_without_their_events(folders, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["only_a"][0]["status"]
     assert found["only_b"] == []
+
+
+def test_who_only_hears_later_is_told_of_without_times(tmp_path, capsys):
+    write_run(tmp_path / "early", TURNS)
+    write_run(tmp_path / "late", later(TURNS, 1))
+    folders = [str(tmp_path / "early"), str(tmp_path / "late")]
+    assert run(["diff", *folders]) == 1
+    assert capsys.readouterr().out.rstrip().endswith("--without-times")
+    assert run(["diff", "--without-times", *folders]) == 0
 
 
 def test_one_journal_is_told_of_replay(folders):

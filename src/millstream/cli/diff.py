@@ -133,7 +133,9 @@ def _last_line(runs: TwoRuns) -> str:
         return f"DAMAGED: {runs.damage}"
     if runs.first is not None:
         hint = ""
-        if not runs.first.robot:
+        if runs.first_other_input is None and runs.first == runs.first_input:
+            hint = "; events differ in their times alone: --without-times"
+        elif not runs.first.robot:
             hint = "; --orders compares what was ordered all the same"
         return f"DIFFERENT, first at {runs.first}{hint}"
     if runs.setup:
