@@ -52,7 +52,7 @@ def bot(configuration, out, *arguments, **environment):
             process.communicate()
 
 
-def wait(condition, timeout_s=40.0):
+def wait(condition, timeout_s=60.0):
     until = time.monotonic() + timeout_s
     while not (found := condition()):
         assert time.monotonic() < until
@@ -86,6 +86,23 @@ def test_a_real_consumer_follows_our_running_bot(freqtrade, tmp_path):
     assert held["rsi"].iloc[20:].between(0, 100).all()
 
 
+@contextlib.contextmanager
+def producing(freqtrade, pairs):
+    """A real producer of a flat market; gives its port. Its process has one at a time."""
+    port = free_port()
+    server = {
+        "enabled": True, "listen_ip_address": "127.0.0.1", "listen_port": port, "username": "u",
+        "password": "p", "jwt_secret_key": "x" * 40, "ws_token": TOKEN,
+    }  # fmt: skip
+    freqtrade("api", "producer", api_server=server)
+    try:
+        freqtrade("api", "pairs", pairs=pairs)
+        told(freqtrade, 0, ROWS)
+        yield port
+    finally:
+        freqtrade("api", "stop")
+
+
 def told(freqtrade, first, end):
     """A frame of the real producer: a flat market, and one moment to buy at candle ROWS + 2."""
     number = list(range(first, end))
@@ -100,46 +117,31 @@ def told(freqtrade, first, end):
 
 
 def test_our_running_bot_trades_the_pairs_of_a_real_producer(freqtrade, tmp_path):
-    port = free_port()
-    server = {
-        "enabled": True, "listen_ip_address": "127.0.0.1", "listen_port": port, "username": "u",
-        "password": "p", "jwt_secret_key": "x" * 40, "ws_token": TOKEN,
-    }  # fmt: skip
-    freqtrade("api", "producer", api_server=server)
-    freqtrade("api", "pairs", pairs=["SOL/USDT", PAIR, "SOL/EUR"])
-    told(freqtrade, 0, ROWS)
     values = json.loads(re.sub(r"//.*", "", (EXAMPLE / "consumer.json").read_text()))
     values |= {"strategy_path": str(EXAMPLE), "pairlists": [{"method": "ProducerPairList"}]}
     values["exchange"]["pair_whitelist"] = []
-    values["external_message_consumer"]["producers"][0]["port"] = port
     file = tmp_path / "following.json"
-    file.write_text(json.dumps(values))
-    with bot(file, tmp_path / "out") as consumer:
-        figures = json.loads(consumer.stdout.readline())
-    freqtrade("api", "stop")
+    with producing(freqtrade, ["SOL/USDT", PAIR, "SOL/EUR"]) as port:
+        values["external_message_consumer"]["producers"][0]["port"] = port
+        file.write_text(json.dumps(values))
+        with bot(file, tmp_path / "out") as consumer:
+            figures = json.loads(consumer.stdout.readline())
     assert [row["pair"] for row in figures["pairs"]] == ["SOL/USDT", PAIR]
 
 
 def test_our_running_bot_trades_on_a_real_producer(freqtrade, tmp_path):
-    port = free_port()
-    server = {
-        "enabled": True, "listen_ip_address": "127.0.0.1", "listen_port": port, "username": "u",
-        "password": "p", "jwt_secret_key": "x" * 40, "ws_token": TOKEN,
-    }  # fmt: skip
-    freqtrade("api", "producer", api_server=server)
-    freqtrade("api", "pairs", pairs=[PAIR])
-    told(freqtrade, 0, ROWS)
-    at = {"MILLSTREAM__EXTERNAL_MESSAGE_CONSUMER__PRODUCERS__0__PORT": str(port)}
-    with bot("consumer.json", tmp_path / "out", **at) as consumer:
+    with producing(freqtrade, [PAIR]) as port:
+        at = {"MILLSTREAM__EXTERNAL_MESSAGE_CONSUMER__PRODUCERS__0__PORT": str(port)}
+        with bot("consumer.json", tmp_path / "out", **at) as consumer:
 
-        def figures():
-            return json.loads(consumer.stdout.readline())
+            def figures():
+                return json.loads(consumer.stdout.readline())
 
-        wait(lambda: figures()["pairs"][0]["candles"] == ROWS)
-        for number in range(ROWS, ROWS + 8):
-            told(freqtrade, number, number + 1)
-            time.sleep(0.2)
-        last = wait(lambda: (now := figures())["closed_trades"] and now)
+            wait(lambda: figures()["pairs"][0]["candles"] == ROWS)
+            for number in range(ROWS, ROWS + 8):
+                told(freqtrade, number, number + 1)
+                time.sleep(0.2)
+            last = wait(lambda: (now := figures())["closed_trades"] and now)
     assert last["closed_trades"] == 1
     assert last["profit"] > 2.5  # bought at 100, left at 103, with both fees
     assert [row["state"] for row in last["producers"]] == ["connected"]
