@@ -37,7 +37,7 @@ def trades(got):
     return [event for event in got if isinstance(event, Trade)]
 
 
-async def until(condition, most_s=8.0):
+async def until(condition, most_s=60.0):
     ends = time.monotonic() + most_s
     while not condition() and time.monotonic() < ends:
         await asyncio.sleep(0.01)

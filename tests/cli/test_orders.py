@@ -167,7 +167,7 @@ def test_a_signal_halts_a_running_session(tmp_path):
             ],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 60
         while not (out / "orders.sqlite").exists() or not _orders(out):
             assert time.monotonic() < deadline
             assert session.poll() is None

@@ -203,7 +203,7 @@ def test_ctrl_c_ends_in_good_order_and_what_was_played_replays(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (out / "orders.sqlite").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(2)
@@ -222,7 +222,7 @@ def test_a_killed_session_replays_up_to_where_it_died(tmp_path):
         [sys.executable, "-m", "millstream", "demo", "--out", str(out), "--json"],
         stdout=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (out / "orders.sqlite").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(2)

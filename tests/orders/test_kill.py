@@ -175,7 +175,7 @@ class TestHttp:
             line.sendall(f"{head}Content-Length: 99\r\n\r\n".encode())
             time.sleep(0.1)  # it reads the body by now, of which nothing comes
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while switch.look(1).state is not HALTED:
             assert time.monotonic() < deadline
             time.sleep(0.005)
@@ -289,7 +289,7 @@ def test_robots_that_hang_are_not_asked(path):
         ),
     )
     thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (one := store.get("a1")) is None or one.status is not S.CANCELED:
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -230,7 +230,7 @@ class TestMailbox:
 
     @staticmethod
     def received(mailbox, count=1):
-        wishes, deadline = [], time.monotonic() + 20
+        wishes, deadline = [], time.monotonic() + 60
         while len(wishes) < count and time.monotonic() < deadline:
             wishes += mailbox.receive()
         return wishes
@@ -293,7 +293,7 @@ class TestMailbox:
     ):
         mailbox.receive()
         database.orders.insert_one({**ASKED, **changed})
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (shown := database.orders.find_one({"status": "rejected"}, {"reason": 1})):
             assert mailbox.receive() == []
             assert time.monotonic() < deadline

@@ -47,7 +47,7 @@ def test_a_fill_overtakes_the_market_that_waits_and_lets_no_more_than_three_batc
         slow = session.robots.seats[0].robot
         session.start()
         between = []
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while len(between) < FILLS and time.monotonic() < deadline and not session.failure():
             if len(session.store.trades()) > len(between):  # committed just now
                 before = slow.events

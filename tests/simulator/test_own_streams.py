@@ -41,7 +41,7 @@ def stream(exchange, venue, *channels):
     )
 
 
-async def until(true, within_s=15.0):
+async def until(true, within_s=60.0):
     async with asyncio.timeout(within_s):
         while not true():
             await asyncio.sleep(0.01)

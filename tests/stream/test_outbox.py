@@ -60,7 +60,7 @@ def test_all_messages_of_all_streams_to_one_address_share_its_limit():
             came.append((message, time.monotonic()))
 
         async with venue(on_message) as server:
-            limits = Limits()
+            limits, began = Limits(), time.monotonic()
             streams = [
                 Asking(Exchange.OKX, [], ["ticker"], api_host=server.url, limits=limits)
                 for _ in range(2)
@@ -70,8 +70,9 @@ def test_all_messages_of_all_streams_to_one_address_share_its_limit():
             for stream in streams:
                 await stream.stop()
             await asyncio.gather(*running)
-        times = [moment for _, moment in came]
-        assert all(later - now > 0.25 for now, later in zip(times, times[2:], strict=False))
+        # None comes before its leave; how long after, the machine says.
+        waited = [moment - began for _, moment in came]
+        assert all(one >= number // 2 * 0.3 for number, one in enumerate(waited))
         assert sorted(message for message, _ in came) == sorted(2 * ["hello", "one", "two"])
 
     asyncio.run(main())

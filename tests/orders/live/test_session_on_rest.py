@@ -63,7 +63,7 @@ def test_the_kill_switch_cancels_at_the_venue_and_holds(market, served, tmp_path
     session = Session(config(market, gateway=gateway(served)), tmp_path / "out")
 
     session.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not served.venue.open_orders("main"):
         assert time.monotonic() < deadline
         time.sleep(0.01)

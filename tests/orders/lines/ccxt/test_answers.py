@@ -46,7 +46,7 @@ class Trader:
         return msgspec.structs.replace(made, exchange=self.exchange, venue_id=venue_id)
 
     def answer(self):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (found := self.line.answers()):
             assert time.monotonic() < deadline, self.rest.asked
             time.sleep(0.005)

@@ -61,7 +61,7 @@ class Trader:
         return self.store.get(self.run + name)
 
     def until(self, condition):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, self.store.orders()
             self.gateway.step(time.time_ns())

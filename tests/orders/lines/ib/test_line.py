@@ -58,7 +58,7 @@ class Trader:
         self.gateway.step(time.time_ns())
 
     def until(self, condition):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, (self.store.orders(), self.store.trades())
             self.gateway.step(time.time_ns())
@@ -231,7 +231,7 @@ def first_answer(served, order_id, venue_id):
     line.open()
     one = msgspec.structs.replace(order(order_id, symbol=EUR), venue_id=venue_id)
     line.cancel(one)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     found = []
     while not found:
         assert time.monotonic() < deadline
@@ -338,7 +338,7 @@ def test_a_configuration_opens_the_line_with_the_contracts_of_its_streams(served
             ),
             time.time_ns(),
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not venue.orders:
             assert time.monotonic() < deadline
             time.sleep(0.01)
