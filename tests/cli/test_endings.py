@@ -74,8 +74,7 @@ def test_an_output_on_a_full_disk_is_one_sentence():
         )
     assert done.returncode == 2
     assert done.stderr == (
-        "millstream: the output: cannot be written: No space left on device; "
-        "make room, then begin again\n"
+        "millstream: cannot write: No space left on device; make room, then begin again\n"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import pytest
 from tests.cli.test_cli import millstream
@@ -11,10 +12,9 @@ from tests.venue import simulated_exchange
 from millstream.cli import run
 
 
-def record(exchange, out, *arguments):
-    return millstream(
-        "record", out, "--host", exchange["ws"], "--rest-host", exchange["rest"], *arguments
-    )
+def record(exchange, out, *arguments, **settings):
+    hosts = ["--host", exchange["ws"], "--rest-host", exchange["rest"]]
+    return millstream("record", out, *hosts, *arguments, **settings)
 
 
 def test_what_was_recorded_plays_and_replays(tmp_path):
@@ -59,3 +59,15 @@ def test_a_host_that_is_no_address_is_refused_at_once(option, address, tmp_path,
     assert run(["record", str(tmp_path / "tape"), option, address, "--seconds", "1"]) == 2
     assert f'millstream: {option}: "{address}" is not an address' in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_ends_a_recording_with_one_sentence(tmp_path):
+    tape, most = tmp_path / "tape", 20_000
+    with simulated_exchange("--speed", 20) as exchange:
+        done = record(
+            exchange, tape, "--seconds", 60,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == f"millstream: {tape} cannot be written: File too large\n"
+    assert tape.stat().st_size == most  # what came until then is kept

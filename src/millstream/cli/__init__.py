@@ -130,8 +130,8 @@ def _unread() -> int:
 
 def _unwritten(error: OSError) -> int:
     _print_nothing_more()
-    where = "the output" if error.filename is None else _shortened(error.filename)
-    return _say(f"{where}: cannot be written: {error.strerror}; make room, then begin again", 2)
+    where = "" if error.filename is None else f"{_shortened(error.filename)}: "
+    return _say(f"{where}cannot write: {error.strerror}; make room, then begin again", 2)
 
 
 def _print_nothing_more() -> None:

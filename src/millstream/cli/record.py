@@ -12,8 +12,9 @@ import msgspec
 
 from millstream import __version__
 from millstream.cli.ending import ending_signals
-from millstream.errors import ConfigError
+from millstream.errors import ConfigError, TapeError
 from millstream.exchange import get_exchange_stream
+from millstream.model import Channel, CurrencyPair
 from millstream.settings import check_address
 from millstream.stream.base import StreamBase
 from millstream.stream.tape import TapeHeader, TapeWriter
@@ -80,10 +81,13 @@ def record(
         made_by=f"millstream {__version__}",
     )
     with TapeWriter(out, header) as tape:
-        stream.bind_tap(tape)
+        recorder = _Recorder(tape)
+        stream.bind_tap(recorder)
         began = monotonic()
-        asyncio.run(_record(stream, seconds, sys.stderr.isatty()))
+        asyncio.run(_record(stream, recorder, seconds, sys.stderr.isatty()))
         took = monotonic() - began
+        if recorder.failure is not None:
+            raise recorder.failure
     counts = {str(channel.channel): channel.frames for channel in stream.statistics()}
     recorded = Recorded(str(out), tape.frames, round(took, 3), out.stat().st_size, counts)
     if as_json:
@@ -97,14 +101,42 @@ def record(
     return 0 if tape.frames else 1
 
 
-async def _record(stream: StreamBase, seconds: float | None, show: bool) -> None:
+class _Recorder:
+    """Gives frames to a tape until it cannot be written any more, as on a full disk."""
+
+    def __init__(self, tape: TapeWriter) -> None:
+        self._tape = tape
+        self.failure: TapeError | None = None
+
+    def frame(self, channel: Channel, raw: bytes, received_ns: int) -> None:
+        """A frame, before it is decoded."""
+        if self.failure is None:
+            try:
+                self._tape.frame(channel, raw, received_ns)
+            except TapeError as error:
+                self.failure = error
+
+    def snapshot(
+        self, channel: Channel, pair: CurrencyPair, path: str, raw: bytes, received_ns: int
+    ) -> None:
+        """A REST answer that the channel needed."""
+        if self.failure is None:
+            try:
+                self._tape.snapshot(channel, pair, path, raw, received_ns)
+            except TapeError as error:
+                self.failure = error
+
+
+async def _record(
+    stream: StreamBase, recorder: _Recorder, seconds: float | None, show: bool
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in ending_signals():
         loop.add_signal_handler(number, stop.set)
     running = asyncio.create_task(stream.start())
     began = monotonic()
-    while not stop.is_set() and not running.done():
+    while not (stop.is_set() or running.done() or recorder.failure):
         passed = monotonic() - began
         if seconds is not None and passed >= seconds:
             break
