@@ -56,12 +56,15 @@ def run_until_it_has_heard(folder, exchange, events=20):
     with subprocess.Popen(
         command, cwd=folder, env=os.environ | hosts, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     ) as session:
-        while not (journal.exists() and journal.stat().st_size > 4_000 + events * 60):
-            assert session.poll() is None, session.communicate()
-            assert monotonic() < end
-            sleep(0.05)
-        session.send_signal(signal.SIGINT)
-        session.communicate(timeout=60)
+        try:
+            while not (journal.exists() and journal.stat().st_size > 4_000 + events * 60):
+                assert session.poll() is None, session.communicate()
+                assert monotonic() < end
+                sleep(0.05)
+            session.send_signal(signal.SIGINT)
+            session.communicate(timeout=60)
+        finally:
+            session.kill()  # else leaving this block would wait for it
     return folder / "first"
 
 
