@@ -15,12 +15,13 @@ import click
 import msgspec
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from millstream.cli.ending import ending_signals
 from millstream.errors import ConfigError
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
+from millstream.screen.tables import FittingTable
 from millstream.settings import StreamSection, explain, parse_values, read_text
 from millstream.stream.figures import Figures, Rates, figures
 
@@ -133,16 +134,16 @@ def _display(
     return live, lambda rows: live.update(_table(rows), refresh=True), REFRESH_S
 
 
-def _table(rows: list[Figures]) -> Table:
-    table = Table(box=None, header_style="dim")
-    for name in ("exchange", "channel", "pair", "state"):
-        table.add_column(name)
-    for name in ("age", "updates/s", "gaps", "reconnects", "malformed", "dropped"):
-        table.add_column(name, justify="right")
+def _table(rows: list[Figures]) -> FittingTable:
+    table = FittingTable(
+        *("exchange", "channel", "pair", "state", "age >", "updates/s >", "gaps >"),
+        *("reconnects >", "malformed >", "dropped >"),
+        left_out=("malformed", "dropped", "reconnects", "gaps", "updates/s", "exchange"),
+    )
     for row in rows:
         table.add_row(
             *(row.exchange, row.channel, row.pair or "-"),
-            f"[{STYLES.get(row.state, 'default')}]{row.state}",
+            Text(row.state, STYLES.get(row.state, "")),
             *(_age(row), _rate(row), str(row.gaps), str(row.reconnects)),
             *(str(row.malformed), str(row.dropped)),
         )
