@@ -94,6 +94,16 @@ def test_the_health_of_its_stream_can_be_fed_and_a_command_given():
     assert test.feed(ticker("btc/usdt", 100, 101)) == []
 
 
+def test_commands_are_obeyed_or_refused_as_in_a_session():
+    test = RobotTest(Echo)
+    test.command("parameters", volume=Decimal("0.25"))
+    test.feed(ticker("btc/usdt", 100, 101))
+    assert [order.volume for order in test.placed] == [Decimal("0.25")]
+    with pytest.raises(ConfigError, match="volum"):
+        test.command("parameters", volum=1)
+    test.assert_replays_equal()
+
+
 def test_candles_are_of_the_interval_before_they_are_fed_and_histories_end_there():
     test = RobotTest(Echo)
     test.pass_time("90s")

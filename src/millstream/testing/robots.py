@@ -132,8 +132,19 @@ class RobotTest:
         return _its_own(self._recorded.bodies[before:])
 
     def command(self, command: str, **parameters: Any) -> list[Action]:
-        """Give it a command: "pause", "resume", "stop", "tune" or a word of its own."""
-        return self.feed(Control(0, self._seat.robot.name, command, parameters, "test", "a test"))
+        """Give it a command, as `millstream control` does; returns what it answered.
+
+        "pause", "resume", "stop", "start", "parameters" with new ones, or a word of its own.
+        Raises ConfigError when it is refused, RobotError when the robot's code fails.
+        """
+        before = len(self._recorded.bodies)
+        told = msgspec.to_builtins(parameters)
+        name = self._seat.robot.name
+        answered = self.feed(Control(0, name, command, told, "test", "a test", request="test"))
+        for body in self._recorded.bodies[before:]:
+            if isinstance(body, ControlAnswer) and not body.accepted:
+                raise ConfigError(body.reason)
+        return answered
 
     # ---- what came of it ---------------------------------------------------------------------
 
