@@ -8,7 +8,10 @@ from millstream.errors import RobotError
 from millstream.journal import JournalWriter
 from millstream.model import PlaceOrder, SessionEnd
 from millstream.model.codec import encode_events
+from millstream.robot import seat
+from millstream.session import roster
 from millstream.session.proof import replay_session
+from millstream.session.resuming import resume_robots
 from millstream.session.roster import describe, seat_robots
 from millstream.strategy.configuration import parse_strategy_config
 
@@ -55,6 +58,17 @@ def test_a_strategys_journal_replays_equal(tmp_path):
     assert (proof.equal, proof.changed_robots, proof.damage) == (True, [], "")
     assert proof.states > 0
     assert b"very-secret" not in b"".join(p.read_bytes() for p in (tmp_path / "journal").iterdir())
+
+
+def test_a_strategy_goes_on_from_the_last_checkpoint_of_its_journal(tmp_path, monkeypatch):
+    monkeypatch.setattr(roster, "CHECKPOINT_EVERY_EVENTS", 32)
+    monkeypatch.setattr(seat, "BYTES_AN_EVENT", 10**6)
+    journaled(tmp_path)
+    resumed = resume_robots(tmp_path / "journal", 2**20, compress=True)
+    assert resumed.replayed < 64 < resumed.journal.next_sequence
+    assert resumed.robots.seats[0].robot.strategy.dp.available_pairs() == [("ETH/BTC", "5m")]
+    resumed.journal.close("enough")
+    assert replay_session(tmp_path).equal
 
 
 def test_a_changed_strategy_is_another_robot(tmp_path):

@@ -70,6 +70,7 @@ class S(Base):
         dataframe["other"] = self.dp.ticker("LTC/BTC").get("bid", 0.0)
         bids = self.dp.orderbook("ETH/BTC", 1)["bids"]
         dataframe["bid"] = bids[0][1] if bids else 0.0
+        dataframe["first"] = float(self.dp.current_whitelist()[0] == "LTC/BTC")
         self.dp.get_producer_df(pair, "1h")  # which is said once
         dataframe["free"] = self.wallets.get_free("BTC")
         dataframe["calls"] = calls + counted[pair] + self.turns
