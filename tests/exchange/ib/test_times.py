@@ -19,6 +19,7 @@ SECOND = 1_000_000_000
         ("20261120 15:58:10 ../etc", 0),
         ("20261345-15:58:10", 0),
         ("yesterday", 0),
+        ("99991231-00:00:00", 0),  # no such time fits as nanoseconds
     ],
 )
 def test_the_time_of_a_fill_is_known_when_its_zone_is(text, seconds):
@@ -30,3 +31,9 @@ def test_a_bar_begins_at_its_second_or_at_midnight():
     assert bar_ns("20261120") == 1_795_132_800 * SECOND
     with pytest.raises(ValueError, match="month"):
         bar_ns("20261345")
+
+
+@pytest.mark.parametrize("text", ["9223372037", "99991231", "-1"])
+def test_a_bar_of_a_time_that_does_not_fit_is_refused(text):
+    with pytest.raises(ValueError, match="out of range"):
+        bar_ns(text)

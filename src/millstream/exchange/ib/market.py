@@ -13,6 +13,7 @@ from millstream.exchange.ib import times, wire
 from millstream.model import Candle, CurrencyPair, Event, Exchange, Side, Ticker, Trade
 
 GREATEST = wire.UNSET_FROM
+MOST_TRADES = 2**63 - 1
 
 _IB = Exchange.IB
 
@@ -83,7 +84,7 @@ class PairTicker:
         bid, ask, bid_volume, ask_volume = map(finite, fields[4:8])
         self._bid, self._ask = max(bid, 0.0), max(ask, 0.0)
         self._bid_volume, self._ask_volume = bid_volume, ask_volume
-        return self._tell(True, int(fields[3]) * times.SECOND, now_ns)
+        return self._tell(True, times.seconds_ns(fields[3]), now_ns)
 
     def _tell(self, changed: bool, exchange_ns: int, now_ns: int) -> list[Event]:
         if self._bid == 0.0 or self._ask == 0.0:
@@ -122,8 +123,10 @@ class PairTrades:
     def trade(self, fields: list[bytes], now_ns: int) -> list[Event]:
         """Of a tick-by-tick trade."""
         second, price, volume = int(fields[3]), float(fields[4]), float(fields[5])
-        if not (0.0 < price < GREATEST and 0.0 <= volume < GREATEST and second >= 0):
+        if not (0.0 < price < GREATEST and 0.0 <= volume < GREATEST):
             raise ValueError("a trade without a price")
+        if not 0 <= second <= times.LAST_SECOND:
+            raise ValueError("a time out of range")
         if price != self._price:
             self._side = Side.BUY if price > self._price else Side.SELL
             self._price = price
@@ -210,6 +213,9 @@ class PairCandles:
         first, highest, lowest, last = map(finite, (open_, high, low, close))
         if not (lowest <= first <= highest and lowest <= last <= highest and begin >= 0):
             raise ValueError("the low of a bar is not its lowest, or its high not its highest")
+        counted = int(trades or b"0")
+        if counted > MOST_TRADES:
+            raise ValueError("a count of trades out of range")
         return Candle(
             now_ns,
             _IB,
@@ -223,7 +229,7 @@ class PairCandles:
             lowest,
             last,
             max(0.0, finite(volume or b"0")),  # -1: none, as of bars of midpoints
-            max(0, int(trades or b"0")),
+            max(0, counted),
             False,
         )
 

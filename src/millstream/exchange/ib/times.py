@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(-| +)(\d\d):(\d\d):(\d\d)(?: +(\S+))?")
 SECOND = 1_000_000_000
+LAST_SECOND = 9_223_372_036  # in the year 2262: a later one does not fit as nanoseconds
 
 
 @lru_cache(maxsize=64)
@@ -33,12 +34,21 @@ def execution_ns(text: str) -> int:
         date = datetime(int(year), int(month), int(day), *clock, tzinfo=zone)
     except ValueError:
         return 0
-    return int(date.timestamp()) * SECOND
+    second = int(date.timestamp())
+    return second * SECOND if 0 <= second <= LAST_SECOND else 0
+
+
+def seconds_ns(text: str | bytes) -> int:
+    """Of seconds since 1970; ValueError when they are no time that fits as nanoseconds."""
+    second = int(text)
+    if not 0 <= second <= LAST_SECOND:
+        raise ValueError("a time out of range")
+    return second * SECOND
 
 
 def bar_ns(text: str) -> int:
     """The beginning of a bar: seconds since 1970, or a day as `20220107`; ValueError if neither."""
     if len(text) != 8:
-        return int(text) * SECOND
+        return seconds_ns(text)
     day = datetime(int(text[:4]), int(text[4:6]), int(text[6:]), tzinfo=UTC)
-    return int(day.timestamp()) * SECOND
+    return seconds_ns(f"{day.timestamp():.0f}")

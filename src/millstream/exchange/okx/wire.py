@@ -18,6 +18,7 @@ Price: TypeAlias = Annotated[float, Meta(gt=0.0, le=1e300)]
 Volume: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e300)]
 Milliseconds: TypeAlias = Annotated[int, Meta(ge=0, le=9_223_372_036_853)]  # fits as nanoseconds
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_806)]
+BookNumber: TypeAlias = Annotated[int, Meta(ge=-1, le=9_223_372_036_854_775_806)]
 Level: TypeAlias = tuple[Price, Volume, str, str]  # price, size, always "0", count of orders
 TextLevel: TypeAlias = tuple[str, str, str, str]
 
@@ -118,8 +119,8 @@ class Depth(Word, frozen=True):
     bids: list[Level]
     asks: list[Level]
     ts: Milliseconds
-    seqId: int | None = None  # noqa: N815
-    prevSeqId: int | None = None  # noqa: N815 - of the frame before; -1: of none
+    seqId: BookNumber | None = None  # noqa: N815
+    prevSeqId: BookNumber | None = None  # noqa: N815 - of the frame before; -1: of none
     checksum: int = 0  # 0: none, which is all that is sent since August 2026
 
 
