@@ -99,8 +99,14 @@ class KrakenFutureDecoder(ResubscribedDecoder):
     def _feed_finder(self) -> Handler:
         """The handler of a frame that does not begin with its feed, as tickers do not."""
         by_name, other = self._by_name, self._other
+        ticker = by_name.get(b"ticker", other)
 
         def find(raw: bytes, received_ns: int) -> list[Event]:
+            if raw.startswith(b'{"time"') and ticker is not other:
+                try:  # nearly always one: its pass tells sooner than a search for the feed
+                    return ticker(raw, received_ns)
+                except msgspec.ValidationError:
+                    pass  # another feed, or no ticker that may be
             if raw.startswith(b'{"event"'):  # an acknowledgement names a feed and is none of it
                 return other(raw, received_ns)
             feed = raw.partition(b'"feed":"')[2].partition(b'"')[0]
