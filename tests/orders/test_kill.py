@@ -51,7 +51,7 @@ class TestSwitch:
         assert KillSwitch(path).look(8) == brake == Brake(HALTED, "anna", "runaway", 7)
         assert str(brake) == "halted by anna: runaway"
         assert switch.release() == brake
-        assert KillSwitch(path).look(9).state is ACTIVE
+        assert str(KillSwitch(path).look(9)) == "active"
         assert switch.release().state is ACTIVE
 
     def test_it_is_never_loosened_but_by_a_release(self, switch):
@@ -70,7 +70,7 @@ class TestSwitch:
 
         switch._write = slowly
         switch.set(REDUCING, "anna", "", 1)
-        halting.join(5)
+        halting.join(60)
         assert KillSwitch(path).read().state is HALTED
 
     def test_a_process_that_is_stopped_while_it_sets_holds_up_no_kill(self, path, switch):
@@ -153,7 +153,7 @@ class TestHttp:
         request.add_header("Authorization", f"Bearer {token}")
         if body is None:
             request.method = "GET"
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def test_it_halts_with_a_name_and_a_reason(self, server, switch):

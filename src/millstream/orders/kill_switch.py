@@ -39,6 +39,8 @@ class Brake(msgspec.Struct, frozen=True):
     at_ns: int = 0
 
     def __str__(self) -> str:
+        if self.state is RiskState.ACTIVE and not self.who:  # nobody signs a release
+            return str(self.state)
         return f"{self.state} by {self.who or 'somebody'}: {self.why or 'no reason given'}"
 
 
