@@ -6,6 +6,7 @@ the plain file removed. A crash at any moment leaves the plain one, or both, or 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from millstream.journal.format import PLAIN, SEAL, SEAL_HEADER, SEAL_MAGIC, file
 
 __all__ = ["Sealer", "seal_checksum", "seal_segment"]
 
+_log = logging.getLogger(__name__)
 LEVEL = 3  # on tickers a third smaller than level 1 at half as much again of CPU
 _CHUNK = 1 << 18
 
@@ -85,11 +87,10 @@ def _checksum_of_rest(file: BinaryIO) -> int:
 class Sealer:
     """Seals the segments it is given, one after the other, in a thread of its own.
 
-    A segment that cannot be sealed stays plain and readable; `failure` then says why.
+    A segment that cannot be sealed stays plain and readable, and a warning says why.
     """
 
     def __init__(self, directory: Path, seal: Callable[[Path, int], None] = seal_segment) -> None:
-        self.failure = ""  # the last one
         self._directory = directory
         self._seal = seal
         self._numbers: SimpleQueue[int | None] = SimpleQueue()
@@ -114,4 +115,4 @@ class Sealer:
             try:
                 self._seal(self._directory, number)
             except (OSError, zstandard.ZstdError) as error:
-                self.failure = f"segment {file_name(number)} stays plain: {error}"
+                _log.warning("segment %s stays plain: %s", file_name(number), error)

@@ -163,11 +163,6 @@ class JournalWriter:
         """The number of the segment that the next block goes to, unless that one is full."""
         return self._number
 
-    @property
-    def seal_failure(self) -> str:
-        """Why a full segment stays plain; empty when none does. The journal is whole either way."""
-        return self._sealer.failure if self._sealer is not None else ""
-
     def append_events(self, body: bytes, count: int) -> int:
         """Append a batch of `count` events as the bus carried it; the sequence of its first.
 

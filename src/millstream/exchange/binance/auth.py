@@ -20,7 +20,7 @@ from millstream.errors import ConfigError
 
 Signer: TypeAlias = Callable[[str], str]  # the signature of a text
 
-TIME_ID, LOGON_ID, SUBSCRIBE_ID = "time", "logon", "subscribe"  # of our requests
+LOGON_ID, SUBSCRIBE_ID = "logon", "subscribe"  # of our requests
 
 
 def is_key_pair(secret: str) -> bool:
@@ -74,11 +74,6 @@ def signed_parameters(
     }
     text = "&".join(f"{name}={value}" for name, value in sorted(parameters.items()))
     return {**parameters, "signature": sign(text)}
-
-
-def time_request() -> bytes:
-    """Asks for the venue's clock."""
-    return _request(TIME_ID, "time", None)
 
 
 def logon_request(key: str, timestamp_ms: int, sign: Signer, recv_window_ms: int) -> bytes:
