@@ -13,10 +13,9 @@ from millstream.errors import UnknownName
 _CURRENCY = re.compile(r"[A-Z0-9]{1,20}")
 
 
-class CurrencyPair(
-    # gc: two texts make no cycle, and one is made of each event that is decoded
-    msgspec.Struct, frozen=True, array_like=True, cache_hash=True, order=True, gc=False,
-):  # fmt: skip
+# One is made of each event that is decoded: no collector need look at two texts, and a hash is
+# asked for once.
+class CurrencyPair(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """A base currency priced in a quote currency; ``CurrencyPair.parse("btc/usdt")``.
 
     The pairs below have names of their own; any other pair is made by `parse`.
