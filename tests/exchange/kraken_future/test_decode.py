@@ -59,6 +59,18 @@ def test_a_ticker_is_the_best_bid_and_ask():
     )
 
 
+def test_a_frame_that_begins_as_a_ticker_is_what_its_feed_says():
+    made = decoder(Channel.TICKER, Channel.TRADE, pairs=[ETH])
+    for times in (1, 2):  # and a ticker that cannot be one is malformed once
+        made.feed(b'{"time":7,"feed":"ticker","product_id":"PF_ETHUSD","bid":"much"}', 7)
+        assert made.counts.malformed == times
+    made.feed(b'{"time":7,"feed":"heartbeat"}', 7)
+    assert (made.counts.ignored, made.counts.malformed) == (1, 2)
+    trade = b'"side":"buy","type":"fill","seq":1,"qty":2,"price":3}'
+    (event,) = made.feed(b'{"time":7,"feed":"trade","product_id":"PF_ETHUSD",' + trade, 7)
+    assert isinstance(event, Trade)
+
+
 def test_a_market_without_an_ask_has_no_ticker():
     made = decoder(Channel.TICKER, pairs=[ETH])
     assert made.feed(frames.TICKER.replace(b'"ask":1751.7,', b'"ask":null,'), 7) == []
