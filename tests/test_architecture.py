@@ -107,6 +107,7 @@ TOUCH_THE_WORLD = {
     "orders/mongo/commands.py": "a database server, from threads",
     "orders/mongo/commits.py": "a database server, and how long a primary is away",
     "orders/mongo/follow.py": "a database server, and waits for its changes",
+    "orders/mongo/late.py": "a database server, from a thread",
     "orders/mongo/lease.py": "a database server, and who the process is",
     "orders/mongo/mailbox.py": "a database server, and how old an order is",
     "orders/mongo/of_run.py": "a database server",

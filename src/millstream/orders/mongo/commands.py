@@ -20,7 +20,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 from bson import ObjectId
-from bson.errors import BSONError
 from pymongo.change_stream import CollectionChangeStream
 from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
@@ -37,16 +36,15 @@ from millstream.orders.mongo.asked import (
     shortened,
 )
 from millstream.orders.mongo.documents import Document
-from millstream.orders.mongo.server import connect, explained, foreign, is_passing, patiently
+from millstream.orders.mongo.late import LateWrites
+from millstream.orders.mongo.server import connect, explained, foreign, is_passing
 
 __all__ = ["CommandBox"]
 
 _log = logging.getLogger(__name__)
 _AWAIT_MS: Final = 250
 _GRACE_S: Final = 3.0  # for the process that seats a robot, before the first one says: nobody does
-_PATIENCE_S: Final = 60.0
 _CLOSING_S: Final = 5.0
-_MOST_UNWRITTEN: Final = 1_000
 _REQUEST: Final = "control:"  # before a document's `_id`
 _NEW: Final = [
     {
@@ -85,7 +83,6 @@ class CommandBox:
         self._keys: dict[str, object] = {}  # the documents that wait for an answer, by request
         self._unseated: dict[str, tuple[object, float, str]] = {}  # others': until when, what then
         self._asked: SimpleQueue[bytes] = SimpleQueue()
-        self._unwritten: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._closed = threading.Event()
         self._client, database = connect(self._address, majority_reads=True)
         self._control = foreign(database, "control")
@@ -99,9 +96,9 @@ class CommandBox:
         self._following = threading.Thread(
             target=self._follow, args=(stream,), name="control-follow", daemon=True
         )
-        self._writing = threading.Thread(target=self._write, name="control-write", daemon=True)
+        lacks = f"{self._address.shown}: `control` lacks an answer"
+        self._writes = LateWrites("control-write", lacks)
         self._following.start()
-        self._writing.start()
 
     # ---- as a door -------------------------------------------------------------------------------
 
@@ -130,7 +127,7 @@ class CommandBox:
             with suppress(DuplicateKeyError):  # an insert before it, whose answer was lost
                 self._control.insert_one(document)
 
-        self._later(insert)
+        self._writes.add(insert)
 
     def close(self) -> None:
         """Answer what nobody received, write what is left for a moment, let go of the servers."""
@@ -143,8 +140,7 @@ class CommandBox:
             assert isinstance(control, Control)
             why = "not obeyed: the session ended before it was given to the robots"
             self._show_soon(control.request, self._entry(False, why))
-        self._unwritten.put(None)
-        self._writing.join(_CLOSING_S)
+        self._writes.close(_CLOSING_S)
         self._client.close()
 
     # ---- what comes ------------------------------------------------------------------------------
@@ -309,20 +305,7 @@ class CommandBox:
             self._control.update_one(unanswered, {"$push": {"answers": entry}})
             self._keys.pop(request, None)
 
-        self._later(show)
-
-    def _later(self, work: Callable[[], object]) -> None:
-        if self._unwritten.qsize() > _MOST_UNWRITTEN:
-            _log.warning("%s: `control` lacks an answer: too many wait", self._address.shown)
-        else:
-            self._unwritten.put(work)
-
-    def _write(self) -> None:
-        while (work := self._unwritten.get()) is not None:
-            try:
-                patiently(work, time.monotonic() + _PATIENCE_S)
-            except (PyMongoError, BSONError, OverflowError) as error:
-                _log.warning("%s: `control` lacks an answer: %s", self._address.shown, error)
+        self._writes.add(show)
 
 
 def _request(key: object) -> str:
