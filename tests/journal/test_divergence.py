@@ -4,6 +4,7 @@ from tests.journal.sample import checkpoint, line, order, ticker, timer, trade
 
 from millstream.journal.divergence import describe, first_difference, kind_of
 from millstream.model import CancelAll, Output, RobotFailed, StopTimer
+from millstream.robot.kept import Values
 
 
 def difference(recorded, replayed, **settings):
@@ -164,3 +165,15 @@ def test_an_output_of_another_robot_is_not_the_same():
     assert (
         difference([Output(1, "a", StopTimer("t"))], [Output(1, "b", StopTimer("t"))]) is not None
     )
+
+
+def test_of_what_is_packed_the_place_that_differs_is_named():
+    before, after = checkpoint(4), checkpoint(4)
+    packed = [Values({}).pack({"outside": {"count": count}}) for count in (1, 2)]
+    before, after = (
+        msgspec.structs.replace(made, body=msgspec.structs.replace(made.body, kept=kept))
+        for made, kept in zip((before, after), packed, strict=True)
+    )
+    _, kind, field, was, now = where([before], [after])
+    assert (kind, was, now) == ("checkpoint", "1", "2")
+    assert field.startswith("kept[")

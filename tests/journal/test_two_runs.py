@@ -24,6 +24,7 @@ from millstream.journal import Journal, JournalWriter, RobotEntry
 from millstream.journal.two_runs import compare_runs, compare_setups
 from millstream.model import Checkpoint, Output
 from millstream.model.codec import encode_canonical
+from millstream.robot.kept import Values
 
 TURNS = [[ticker(i), trade(i)] for i in range(6)]
 
@@ -85,9 +86,9 @@ def test_a_state_that_is_sorted_by_order_ids_is_the_same_in_another_run(tmp_path
     def keeping(run_id):
         state = encode_canonical({f"{run_id}1": 1, "mmm": 2})
         digest = blake2b(state, digest_size=16).digest()
-        return Quoter(
-            lambda outputs: [Output(outputs[0].cause, "quoter", Checkpoint(digest, state))]
-        )
+        kept = Values({}).pack({f"{run_id}1", "mmm"})
+        made = Checkpoint(digest, state, kept=kept)
+        return Quoter(lambda outputs: [Output(outputs[0].cause, "quoter", made)])
 
     a = written(tmp_path / "a", handler=keeping("aaaaaa"))
     b = written(tmp_path / "b", handler=keeping("zzzzzz"), run_id="zzzzzz")

@@ -113,17 +113,21 @@ def _output_difference(recorded: Output, replayed: Output) -> tuple[str, Any, An
         return "kind", describe(was), describe(now)
     if isinstance(was, Checkpoint) and isinstance(now, Checkpoint) and was.state != now.state:
         # The state before its hash: the hash only says that something differs.
-        found = differences(_state(was), _state(now), "state")
+        found = differences(_decoded(was.state), _decoded(now.state), "state")
         return found[0] if found else ("state", was.state, now.state)
+    if isinstance(was, Checkpoint) and isinstance(now, Checkpoint) and was.kept and now.kept:
+        found = differences(_decoded(was.kept), _decoded(now.kept), "kept")
+        if found:
+            return found[0]
     found = differences(was, now)
     return found[0] if found else ("", was, now)
 
 
-def _state(checkpoint: Checkpoint) -> Any:
+def _decoded(packed: bytes) -> Any:
     try:
-        return msgspec.msgpack.decode(checkpoint.state)
+        return msgspec.msgpack.decode(packed)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return checkpoint.state
+        return packed
 
 
 def differences(was: Any, now: Any, path: str = "") -> list[tuple[str, Any, Any]]:

@@ -263,6 +263,8 @@ class _Comparison:
     def _checkpoint(self, made: Checkpoint) -> Checkpoint:
         if not self._hashes:  # of the state as it was written, sorted by other ids
             made = msgspec.structs.replace(made, state_hash=b"", state=_sorted(made.state))
+        if not (self._hashes and self._times):  # ids and times lie in it, packed
+            made = msgspec.structs.replace(made, kept=b"", lacking="")
         return made if self._times else _without_times(made)
 
 
