@@ -170,7 +170,7 @@ def test_a_stream_that_gives_up_ends_the_session_with_its_words(tmp_path):
         reconnect_times=0,
     )
     session = Session(config(nowhere, streams=[section]), tmp_path / "out")
-    play(session, lambda: False, most_s=10)
+    play(session, lambda: False, most_s=60)
     assert "gave up" in session.failure()
     session.close()
     assert replay_session(tmp_path / "out").equal

@@ -8,7 +8,7 @@ import zmq
 
 from millstream.bus.pubsub import Publisher, Subscriber
 from millstream.errors import ConfigError
-from millstream.model import Channel, CurrencyPair, Exchange, Gap, Side, Trade
+from millstream.model import Channel, Connected, CurrencyPair, Exchange, Gap, Side, Trade
 
 USD, USDT = CurrencyPair.BTC_USD, CurrencyPair.BTC_USDT
 
@@ -20,7 +20,7 @@ def trade(number, symbol=USDT):
 def run(scene):
     context = zmq.Context()
     try:
-        return asyncio.run(asyncio.wait_for(scene(context), 20))
+        return asyncio.run(asyncio.wait_for(scene(context), 100))
     finally:
         context.destroy(linger=0)
 
@@ -50,7 +50,7 @@ def test_a_follower_gets_what_was_published_in_order(tmp_path):
         sender = publisher(context, tmp_path)
         follower = subscriber(context, tmp_path, [], got)
         running = asyncio.create_task(follower.start())
-        await asyncio.sleep(0.3)
+        await until(lambda: any(isinstance(event, Connected) for event in got))
         for number in range(100):
             sender.publish(trade(number))
             await asyncio.sleep(0)
@@ -71,7 +71,7 @@ def test_a_pair_whose_name_begins_another_is_kept_apart(tmp_path):
         sender = publisher(context, tmp_path)
         follower = subscriber(context, tmp_path, [USD], got)
         running = asyncio.create_task(follower.start())
-        await asyncio.sleep(0.3)
+        await until(lambda: any(isinstance(event, Connected) for event in got))
         sender.publish(trade(1, USDT))
         sender.publish(trade(2, USD))
         await until(lambda: len(trades(got)) == 1)
@@ -93,20 +93,21 @@ def test_what_a_full_queue_dropped_is_a_gap_with_its_count(tmp_path):
             context, tmp_path, Exchange.BINANCE, Channel.TRADE, [], got.extend, queue_messages=5
         )
         running = asyncio.create_task(follower.start())
-        await asyncio.sleep(0.3)
+        await until(lambda: any(isinstance(event, Connected) for event in got))
         for number in range(20_000):  # without giving the follower a turn
             sender.publish(trade(number))
             sender.flush()
-        await until(lambda: any(isinstance(event, Gap) for event in got))
-        await asyncio.sleep(1.5)
+        await until(lambda: lost() and len(trades(got)) + lost() >= 20_000)
         await follower.stop()
         await running
         sender.close()
 
+    def lost():
+        return sum(event.missing for event in got if isinstance(event, Gap))
+
     run(scene)
-    lost = sum(event.missing for event in got if isinstance(event, Gap))
-    assert lost > 0
-    assert len(trades(got)) + lost == 20_000
+    assert lost() > 0
+    assert len(trades(got)) + lost() == 20_000
 
 
 def test_a_second_publisher_of_the_same_address_is_refused(tmp_path):

@@ -18,6 +18,8 @@ import pytest
 from tests.test_app import events
 
 from millstream.demo.truth import compare_with_exchange
+from millstream.errors import JournalError
+from millstream.journal import Journal, Kind
 from millstream.model import MyTrade
 from millstream.simulator.simulation import keys_of
 
@@ -195,6 +197,13 @@ def test_a_journal_that_was_cut_says_so_and_replays(played, tmp_path):
     assert "EQUAL" in done.stdout
 
 
+def journaled(out):
+    """Whether events are in its journal."""
+    with contextlib.suppress(JournalError):
+        return any(one.kind is Kind.EVENTS for one in Journal.open(out / "journal").blocks())
+    return False
+
+
 def test_ctrl_c_ends_in_good_order_and_what_was_played_replays(tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(
@@ -204,9 +213,9 @@ def test_ctrl_c_ends_in_good_order_and_what_was_played_replays(tmp_path):
         text=True,
     )
     deadline = time.monotonic() + 60
-    while not (out / "orders.sqlite").exists() and time.monotonic() < deadline:
+    while not journaled(out) and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(2)
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr
@@ -223,9 +232,9 @@ def test_a_killed_session_replays_up_to_where_it_died(tmp_path):
         stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
-    while not (out / "orders.sqlite").exists() and time.monotonic() < deadline:
+    while not journaled(out) and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(2)
+    time.sleep(1)
     process.kill()
     process.wait()
     done = millstream("replay", out, "--json")

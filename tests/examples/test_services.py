@@ -47,7 +47,7 @@ class Example:
     def errors(self) -> str:
         return self._errors.read_text()
 
-    def until(self, condition, most_s=20.0):
+    def until(self, condition, most_s=60.0):
         """Wait until the condition holds of its output."""
         ends = time.monotonic() + most_s
         while not condition(self.output):
@@ -58,7 +58,7 @@ class Example:
     def interrupt(self) -> int:
         """Ctrl-C; the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @contextlib.contextmanager
@@ -165,7 +165,7 @@ def test_a_market_maker_a_gateway_and_a_feed_work_together_across_processes(tmp_
         maker.until(lambda output: output.count("placed: ") >= 3 and output.count(": working") >= 3)
         feed.until(lambda output: "Connected binance ticker" in output)
         assert maker.interrupt() == 0
-        assert gateway.process.wait(20) == 0  # told to by the market maker's goodbye
+        assert gateway.process.wait(60) == 0  # told to by the market maker's goodbye
         assert "mm1 says goodbye" in gateway.output
         assert feed.interrupt() == 0
         for one in running.values():

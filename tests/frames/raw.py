@@ -15,7 +15,7 @@ PATH = "/api/v1/message/ws"
 async def raw(port, token=TOKEN, **options):
     query = f"?token={token}" if token else ""
     url = f"ws://127.0.0.1:{port}{PATH}{query}"
-    async with connect(url, open_timeout=5, close_timeout=1, **options) as websocket:
+    async with connect(url, open_timeout=60, close_timeout=1, **options) as websocket:
         yield websocket
 
 

@@ -31,7 +31,7 @@ def sent_in_turns(senders, messages, most, leaving=()):
         await asyncio.sleep(0)
         for name in leaving:
             tasks[name].cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await asyncio.gather(*tasks, return_exceptions=True)
         over = True
         await counting

@@ -77,11 +77,11 @@ class TestClosing:
 
         writing = threading.Thread(target=write, daemon=True)
         writing.start()
-        assert store._reader.asked.wait(20)
+        assert store._reader.asked.wait(60)
         closing = threading.Thread(target=store.close, daemon=True)
         closing.start()
-        closing.join(20)
-        writing.join(20)
+        closing.join(60)
+        writing.join(60)
         assert not closing.is_alive()
         assert "the connection is lost" in told[0]
         assert "closed before a change of these orders was stored for certain: a1" in caplog.text
@@ -286,10 +286,10 @@ class TestReadable:
 
         follower = threading.Thread(target=trades_stream)
         follower.start()
-        assert opened.wait(10)
+        assert opened.wait(60)
         store.insert([order("a1"), order("b1", robot="other")])
         store.apply([filled("a1", "1"), filled("b1", "2"), filled("a1", "3")], 2)
-        follower.join(20)
+        follower.join(60)
         assert [one["trades"]["trade_id"] for one in given] == ["1", "3"]
         assert given[0]["trades"]["name"] == given[0]["trades"]["to"] == "quoter"
         assert given[0]["trades"]["price"] == "100"

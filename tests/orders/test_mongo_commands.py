@@ -44,7 +44,7 @@ def opened(mongo_url):
         box.close()
 
 
-def received(box, most_s=20.0):
+def received(box, most_s=60.0):
     body = box.receive(int(most_s * 1000))
     return None if body is None else decode_events(body)[0]
 

@@ -71,7 +71,7 @@ def full(document, field):
     return {**document, field: "m" * (16 * 2**20 - len(encode(document)))}
 
 
-def commands_of(box, most_s=8.0):
+def commands_of(box, most_s=60.0):
     body = box.receive(int(most_s * 1000))
     return None if body is None else decode_events(body)[0]
 

@@ -28,8 +28,11 @@ async def ccxt_client(exchange, name, **options):
         await client.close()
 
 
-async def told(watch, act, wanted, *, within_s=10.0):
-    """What `watch` gives from before `act` on, until `wanted` says that it is enough."""
+async def told(client, what, watch, act, wanted, *, within_s=60.0):
+    """What `watch` gives from before `act` on, until `wanted` says that it is enough.
+
+    what: how the client calls what it then waits for.
+    """
     seen = []
 
     async def collect():
@@ -37,7 +40,12 @@ async def told(watch, act, wanted, *, within_s=10.0):
             seen.extend(await watch())
 
     collecting = asyncio.ensure_future(collect())
-    await asyncio.sleep(0.2)  # until it is subscribed
+    async with asyncio.timeout(within_s):
+        while not any(
+            str(name).startswith(what) for one in client.clients.values() for name in one.futures
+        ):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)  # until the venue has heard of it, too
     await act()
     await asyncio.wait_for(collecting, within_s)
     return seen

@@ -104,13 +104,14 @@ def test_ccxt_pro_watches_orders_from_new_to_done(exchange):
             return [one["status"] for one in await client.watch_orders()]
 
         placed = []
-        assert "open" in await told(statuses, place, len)
-        assert "canceled" in await told(statuses, cancel, lambda seen: "canceled" in seen)
+        assert "open" in await told(client, "orders", statuses, place, len)
+        seen = await told(client, "orders", statuses, cancel, lambda seen: "canceled" in seen)
+        assert "canceled" in seen
 
         async def trade():
             await client.create_order(pair, "market", "buy", 0.01)
 
-        fills = await told(lambda: client.watch_my_trades(pair), trade, len)
+        fills = await told(client, "myTrades", lambda: client.watch_my_trades(pair), trade, len)
         assert sum(one["amount"] for one in fills) <= 0.01 + 1e-9
 
     run(exchange, story)

@@ -107,7 +107,7 @@ def test_a_client_trades_on_a_tape(tmp_path):
     async def story(exchange):
         async with ccxt_client(exchange, "binance") as client:
             order = await client.create_order("BTC/USDT", "limit", "buy", 1, 100.0)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 while (await client.fetch_order(order["id"], "BTC/USDT"))["status"] != "closed":
                     await asyncio.sleep(0.1)
 

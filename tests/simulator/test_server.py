@@ -259,6 +259,7 @@ def test_a_slow_client_holds_up_the_play_and_loses_nothing():
             slow = Slow()  # answers no ping, so that only its full socket can hold up the play
             await picows.ws_connect(lambda: slow, it.ws + path, enable_auto_pong=False)
             await slow.until(100)
+            at = 0.0
             with contextlib.suppress(TimeoutError):  # until no progress is made any more
                 while True:
                     line = await asyncio.wait_for(it.process.stdout.readline(), 3)

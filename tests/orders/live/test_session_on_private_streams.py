@@ -67,7 +67,7 @@ def session_at(exchange, venue, client, out, reconcile_s=60, **more):
     return Session(made, out)
 
 
-def wait(session, until, most_s=30.0):
+def wait(session, until, most_s=60.0):
     deadline = time.monotonic() + most_s
     while not until():
         assert not session.failure()

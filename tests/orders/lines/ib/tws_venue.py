@@ -206,7 +206,7 @@ def tws_venue(taken: set[int] | None = None):
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     venue.loop = loop
     try:
         yield venue, place[0]
