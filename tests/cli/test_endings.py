@@ -67,6 +67,25 @@ def test_a_session_whose_pipe_nobody_reads_ends_in_good_order(tmp_path):
     assert "not closed" not in replayed.stdout
 
 
+SERVICE = """
+from pathlib import Path
+from millstream import ServiceBase
+
+class Noting(ServiceBase):
+    def on_stop(self):
+        Path(__file__).with_name("stopped").touch()
+"""
+
+
+def test_services_whose_pipe_nobody_reads_end_in_good_order(tmp_path):
+    (tmp_path / "mine.py").write_text(SERVICE)
+    file = tmp_path / "services.json"
+    file.write_text('{"service.mine": {"class_name": "mine:Noting"}}')
+    code, complaints = unread("run", file, "--json")
+    assert code == 128 + signal.SIGPIPE, complaints
+    assert (tmp_path / "stopped").exists()
+
+
 def test_an_output_on_a_full_disk_is_one_sentence():
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -13,6 +13,7 @@ from typing import Any
 import click
 import msgspec
 
+from millstream.cli.ending import ending_signals
 from millstream.errors import ConfigError
 from millstream.service.configuration import read_services
 from millstream.services import ServiceFigures, ServiceProcess
@@ -49,7 +50,7 @@ async def _run(process: ServiceProcess, seconds: float | None, as_json: bool) ->
         asked.append(number)
         loop.call_soon_threadsafe(stop.set)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         signal.signal(number, interrupted)
     if seconds is not None:
         loop.call_at(loop.time() + seconds, stop.set)

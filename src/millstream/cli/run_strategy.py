@@ -24,6 +24,7 @@ from millstream.frames.client import pairs_of
 from millstream.frames.settings import ConsumerSection
 from millstream.model import Channel, CurrencyPair, Exchange
 from millstream.orders.risk import RiskState
+from millstream.screen import Warnings
 from millstream.session.sources import Source, Sources
 from millstream.strategy.configuration import StrategySession, parse_strategy_config
 from millstream.strategy.feed import CandleFeed
@@ -74,9 +75,12 @@ def run_strategy(
     )
     _say_what_runs(console, told, played)
     view = StrategyView(session, told, played is not None)
-    screen: StrategyScreen = JsonLines() if as_json else StrategyLines(console)
+    warnings = Warnings()
+    screen: StrategyScreen = StrategyLines(console, warnings)
+    if as_json:
+        screen = JsonLines(warnings)
     if not as_json and sys.stdout.isatty():
-        screen = StrategyScreen(console)
+        screen = StrategyScreen(console, warnings)
     reason = "it could not be shown any more"
     with closing(session):
         try:

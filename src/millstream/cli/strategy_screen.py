@@ -11,10 +11,11 @@ import msgspec
 import pandas as pd
 from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from millstream.app import Session
 from millstream.frames.producer import FollowerFigures
-from millstream.screen import View
+from millstream.screen import View, Warnings
 from millstream.screen.tables import FittingTable
 from millstream.strategy.configuration import StrategySession
 from millstream.strategy.robot import StrategyRobot
@@ -165,17 +166,21 @@ def _trade(trade: OpenTrade) -> str:
 class StrategyScreen:
     """The live screen on a terminal."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, warnings: Warnings) -> None:
+        self._console, self._warnings = console, warnings
         self._live = Live(console=console, refresh_per_second=8)
 
     def show(self, view: StrategyView) -> None:
         """Draw it anew."""
-        self._live.update(drawn(view.figures()))
+        warned = (Text(line, "yellow") for line in self._warnings.latest)
+        self._live.update(Group(drawn(view.figures()), *warned))
 
     def last(self, view: StrategyView) -> None:
         """What stays when it is over."""
-        self._console.print(summary(view.figures()), highlight=False, soft_wrap=True)
+        self._print(summary(view.figures()))
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def __enter__(self) -> StrategyScreen:
         self._live.start()
@@ -188,14 +193,16 @@ class StrategyScreen:
 class StrategyLines(StrategyScreen):
     """A line now and then, for logs and pipes."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, warnings: Warnings) -> None:
+        super().__init__(console, warnings)
         self._next = monotonic() + LINES_EVERY_S
 
     def show(self, view: StrategyView) -> None:
         """A line, unless the last one is fresh."""
         if monotonic() >= self._next:
             self._next = monotonic() + LINES_EVERY_S
+            for line in self._warnings.news():
+                self._print(line)
             self.last(view)
 
     def __enter__(self) -> StrategyLines:
@@ -207,8 +214,8 @@ class StrategyLines(StrategyScreen):
 class JsonLines(StrategyLines):
     """The same as JSON, a line every 2 s and one at the end."""
 
-    def __init__(self) -> None:
-        super().__init__(Console(stderr=True))
+    def __init__(self, warnings: Warnings) -> None:
+        super().__init__(Console(stderr=True), warnings)
 
     def last(self, view: StrategyView) -> None:
         """One line of JSON."""
@@ -254,7 +261,7 @@ def drawn(told: StrategyFigures) -> Group:
             pair.trade,
             "" if pair.profit_pct is None else f"{pair.profit_pct:+.2f} %",
         )
-    parts: list[FittingTable | str] = [pairs, ""]
+    parts: list[FittingTable | Text] = [pairs, Text()]
     if told.producers:
         producers = FittingTable(
             *("producer", "state", "frames >", "rows >", "age >", "gaps >", "bytes >"),
@@ -270,6 +277,6 @@ def drawn(told: StrategyFigures) -> Group:
                 f"{row.gaps:,}",
                 f"{row.bytes:,}",
             )
-        parts += [producers, ""]
-    parts.append(f"{told.strategy}: {told.standing}; {summary(told)}")
+        parts += [producers, Text()]
+    parts.append(Text(f"{told.strategy}: {told.standing}; {summary(told)}"))
     return Group(*parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from time import monotonic
 from types import TracebackType
 from typing import Protocol
@@ -54,7 +53,7 @@ class Lines(Quiet):
 
     def __init__(self, console: Console, warnings: Warnings) -> None:
         self._console = console
-        self._warnings, self._warned = warnings, 0
+        self._warnings = warnings
         self._next = 0.0
 
     def show(self, view: View, done: float | None, note: str) -> None:
@@ -62,25 +61,13 @@ class Lines(Quiet):
         if monotonic() < self._next:
             return
         self._next = monotonic() + LINE_EVERY_S
-        for line in self._news():
-            self._print(line)
-        self._print(_line(view, done))
+        for line in (*self._warnings.news(), _line(view, done)):
+            self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def last(self, view: View, note: str) -> None:
         """A line, at any time."""
         self._next = 0.0
         self.show(view, None, note)
-
-    def _news(self) -> Iterator[str]:
-        """The latest warning, if it was not told yet, and how many are in the log besides."""
-        new = self._warnings.count - self._warned
-        self._warned += new
-        if new:
-            more = f" (and {new - 1:,} more in the log)" if new > 1 else ""
-            yield self._warnings.latest[-1] + more
-
-    def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _line(view: View, done: float | None) -> str:
