@@ -74,7 +74,7 @@ class PaperVenue:
         # a later order needs to know.
         if isinstance(event, Ticker):
             market = self._market(event)
-            market.ticker = event
+            market.quotes.ticker = event
             if market.busy:
                 market.quoted(event)
         elif isinstance(event, Trade):
@@ -83,7 +83,7 @@ class PaperVenue:
                 reports += market.traded(event)
         elif isinstance(event, Book):
             market = self._market(event)
-            market.book = event
+            market.quotes.book = event
             if market.busy:
                 market.quoted(event)
         return reports

@@ -25,10 +25,10 @@ from millstream.model import (
     TimeInForce,
     Trade,
 )
-from millstream.model.events import Levels
 from millstream.orders.machine import Fill, Happened, OrderReport
 from millstream.orders.numbers import EXACT
 from millstream.orders.paper_positions import PaperPositions
+from millstream.orders.paper_quotes import PaperQuotes, exact
 
 __all__ = ["PaperMarket"]
 
@@ -59,18 +59,16 @@ class _Live:
 class PaperMarket:
     """The market of one pair, as known, and the own orders resting in it.
 
-    Whoever feeds it sets `ticker`, and calls `quoted`, `traded`, `arrive` and `cancel` in the order
-    in which things became known.
+    Whoever feeds it sets the `quotes`, and calls `quoted`, `traded`, `arrive` and `cancel` in the
+    order in which things became known.
     """
 
     def __init__(
         self, maker_fee_bps: Decimal, taker_fee_bps: Decimal, positions: PaperPositions
     ) -> None:
         self._positions = positions
-        self.ticker: Ticker | None = None
-        self.book: Book | None = None
+        self.quotes = PaperQuotes()
         self._fee_bps = {Liquidity.MAKER: maker_fee_bps, Liquidity.TAKER: taker_fee_bps}
-        self._taken: dict[tuple[Side, Decimal], Decimal] = {}
         self._resting: dict[Side, list[_Live]] = {Side.BUY: [], Side.SELL: []}
         self._stops: list[MyOrder] = []  # not orders of the market yet
         self.busy = False  # something rests or was taken: quotes and trades concern us
@@ -117,7 +115,7 @@ class PaperMarket:
             why = f"amend refused: {filled:f} is filled already"
             return [self._report(live, Happened.NOTED, now_ns, why)]
         order = replace(old, price=price or old.price, volume=whole)
-        if order.post_only and self._levels(order):
+        if order.post_only and self.quotes.within(order):
             why = "amend refused: post-only order would take"
             return [self._report(live, Happened.NOTED, now_ns, why)]
         resting.remove(live)
@@ -136,8 +134,12 @@ class PaperMarket:
             return [self._report(live, Happened.REJECTED, now_ns, _NO_POSITION)]
         shrunk = self._shrink(live, now_ns)
         order = live.order
-        levels = self._levels(order)
-        if order.type is OrderType.MARKET and self.ticker is None and self.book is None:
+        levels = self.quotes.within(order)
+        if (
+            order.type is OrderType.MARKET
+            and self.quotes.ticker is None
+            and self.quotes.book is None
+        ):
             return [self._report(live, Happened.REJECTED, now_ns, "no price is known yet")]
         if order.post_only and levels:
             return [self._report(live, Happened.REJECTED, now_ns, "post-only order would take")]
@@ -149,13 +151,11 @@ class PaperMarket:
         for price, volume in levels:
             took = min(volume, live.open_volume)
             if took > 0:
-                self._taken[order.side, price] = (
-                    self._taken.get((order.side, price), _NOTHING) + took
-                )
+                self.quotes.take(order.side, price, took)
                 reports.append(self._fill(live, price, took, Liquidity.TAKER, now_ns))
         if live.open_volume > 0:
             if order.type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC:
-                live.queue_ahead = self._queue_ahead(live)
+                live.queue_ahead = self.quotes.ahead(live.order.side, live.limit)
                 # Best price first; insort keeps those of one price in the order they came.
                 insort(self._resting[order.side], live, key=_priority)
             else:
@@ -182,15 +182,15 @@ class PaperMarket:
 
     def quoted(self, event: Ticker | Book) -> None:
         """A newer quote: what was taken is there again, and a queue may be known now."""
-        if isinstance(event, Book) or self.book is None:
-            self._taken.clear()
+        if isinstance(event, Book) or self.quotes.book is None:
+            self.quotes.taken.clear()
         for side, resting in self._resting.items():
-            quotes = self._quotes(side) if resting else ()
+            quotes = self.quotes.of(side) if resting else ()
             for live in resting:
                 if not quotes or (live.limit - quotes[-1][0]) * side.sign < 0:
                     break  # this quote reaches neither it nor those behind
                 if live.queue_ahead is None:
-                    live.queue_ahead = self._queue_ahead(live)
+                    live.queue_ahead = self.quotes.ahead(live.order.side, live.limit)
         self._note_busy()
 
     def traded(self, event: Trade) -> list[OrderReport]:
@@ -198,7 +198,7 @@ class PaperMarket:
         reports = self._triggered(event) if self._stops else []
         if not 0 < event.volume < inf:
             return reports
-        left = _exact(event.volume)
+        left = exact(event.volume)
         for side in (event.side.opposite, event.side):
             for live in self._resting[side]:
                 beyond = (live.limit - event.price) * side.sign
@@ -267,49 +267,9 @@ class PaperMarket:
 
     def _note_busy(self) -> None:
         resting = self._resting
-        self.busy = bool(self._taken or resting[Side.BUY] or resting[Side.SELL] or self._stops)
-
-    def _quotes(self, side: Side) -> Levels:
-        """One side of the market: of the book, unless the ticker is newer."""
-        if self.book is not None and (
-            self.ticker is None or self.book.received_ns >= self.ticker.received_ns
-        ):
-            return self.book.bids if side is Side.BUY else self.book.asks
-        if self.ticker is None:
-            return ()
-        if side is Side.BUY:
-            return ((self.ticker.bid_price, self.ticker.bid_volume),)
-        return ((self.ticker.ask_price, self.ticker.ask_volume),)
-
-    def _levels(self, order: MyOrder) -> list[tuple[Decimal, Decimal]]:
-        """The levels that the order's price reaches, and what own orders left of each."""
-        levels = []
-        for price, volume in self._quotes(order.side.opposite):
-            if not (0 < price < inf and 0 < volume < inf):
-                continue  # an empty side of a ticker
-            level = _exact(price)
-            if order.price is not None and (order.price - level) * order.side.sign < 0:
-                break
-            taken = self._taken.get((order.side, level), _NOTHING)
-            levels.append((level, max(_NOTHING, _exact(volume) - taken)))
-        return levels
-
-    def _queue_ahead(self, live: _Live) -> Decimal | None:
-        """The quoted volume at the order's own price; None where the quotes do not reach."""
-        sign = live.order.side.sign
-        for quotes in (self._quotes(live.order.side), self._book_side(live.order.side)):
-            for price, volume in quotes:
-                if price == live.limit:
-                    return _exact(volume)
-                if (live.limit - price) * sign > 0:
-                    return _NOTHING  # better than this level, and at none before it
-        return None
-
-    def _book_side(self, side: Side) -> Levels:
-        """The book alone, even when the ticker is newer: it reaches deeper."""
-        if self.book is None:
-            return ()
-        return self.book.bids if side is Side.BUY else self.book.asks
+        self.busy = bool(
+            self.quotes.taken or resting[Side.BUY] or resting[Side.SELL] or self._stops
+        )
 
     def _fill(
         self, live: _Live, price: Decimal, volume: Decimal, liquidity: Liquidity, when_ns: int
@@ -343,8 +303,3 @@ def _reaches(price: float, stop: MyOrder) -> bool:
 
 def _priority(live: _Live) -> float:
     return -live.limit * live.order.side.sign
-
-
-def _exact(number: float) -> Decimal:
-    """The decimal a market float was written as."""
-    return Decimal(repr(number))
