@@ -205,7 +205,7 @@ class MyTrade(Event, frozen=True, tag=tag("my_trade.1")):
     price: Decimal
     volume: Decimal
     fee: Decimal  # positive: paid
-    fee_currency: str
+    fee_currency: str  # "": nobody has told the fee
     liquidity: Liquidity
     exchange_ns: int
     revision: int
