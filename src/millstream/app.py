@@ -27,6 +27,7 @@ from millstream.config import Config, StreamSection
 from millstream.exchange import get_exchange_stream
 from millstream.exchange.live import VenueStream
 from millstream.journal import Journal, JournalWriter
+from millstream.journal.directory import held
 from millstream.model import Control, Event, SessionEnd
 from millstream.model.codec import encode_events, encode_outputs
 from millstream.orders.best_file import BestFile
@@ -94,11 +95,12 @@ class Session:
             self.bus = opened.enter_context(Bus(load_keys(config.bus.keys)))
             place = directory / JOURNAL
             limits = config.journal.segment_mib * 2**20, config.journal.compress
-            if not resume or not place.exists():
+            goes_on = resume and bool(held(place))
+            if not goes_on:
                 refuse_used(place)
             self.store = open_store(config.order_store, directory, config.order_changes_days)
             opened.callback(self.store.close)
-            if resume and place.exists():
+            if goes_on:
                 check_same(Journal.open(place).manifest, configured)
                 self._resumed = found = resume_robots(place, *limits)
                 self.manifest, self.robots, self.journal = (

@@ -149,6 +149,12 @@ def test_a_directory_that_holds_anything_else_is_refused(tmp_path):
         JournalWriter(tmp_path, MANIFEST)
 
 
+def test_a_journal_that_never_began_gives_way_to_one_that_does(tmp_path):
+    (tmp_path / "000001.journal.part").write_bytes(b"half of its first bytes")
+    JournalWriter(tmp_path, MANIFEST).close("done")
+    assert Journal.open(tmp_path).manifest == MANIFEST
+
+
 def test_a_directory_that_cannot_be_made_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(JournalError, match="Not a directory"):

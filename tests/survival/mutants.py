@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import msgspec
 from pymongo.write_concern import WriteConcern
 
 from millstream.errors import StoreError
@@ -69,14 +68,17 @@ class Unsynced(SqliteStore):
 
 
 class Hasty(SqliteStore):
-    """Says that orders are stored when the disk has refused them."""
+    """Says that it has stored what the disk has refused."""
 
-    def insert(self, orders):
+    def _transact(self, work):
         with suppress(StoreError):
-            return super().insert(orders)
+            return super()._transact(work)
         self._broken = ""
-        self._remember(kept := [msgspec.structs.replace(orders[0], revision=self._revision + 1)])
-        return kept
+        self._writer.execute("BEGIN")
+        changes = work(self._revision + 1)
+        self._writer.execute("ROLLBACK")
+        self._remember(changes)
+        return changes
 
 
 class Speechless(SqliteStore):

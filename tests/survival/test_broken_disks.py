@@ -25,7 +25,7 @@ FAULTS = {
     "the disk is read-only": ("pwrite64", "EROFS"),
 }
 CALLS = ("fdatasync", "fsync", "pwrite64", "write", "ftruncate", "fallocate", "openat", "mkdir",
-         "unlink", "pread64", "flock", "fcntl", "newfstatat")  # fmt: skip
+         "unlink", "pread64", "flock", "newfstatat")  # fmt: skip
 ERRORS = {
     "EIO": CALLS,
     "ENOSPC": ("fdatasync", "fsync", "pwrite64", "write", "ftruncate", "fallocate", "openat",

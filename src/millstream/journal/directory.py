@@ -15,7 +15,7 @@ from pathlib import Path
 from millstream.errors import JournalError
 from millstream.journal.format import PLAIN, SEAL, file_name
 
-__all__ = ["PART", "create_file", "leftovers", "lock", "segments", "sync_directory"]
+__all__ = ["PART", "create_file", "held", "leftovers", "lock", "segments", "sync_directory"]
 
 PART = ".part"  # ends the name of a file that is not finished; nobody reads it
 _OURS = re.compile(rf"([0-9]{{6,}})\.({PLAIN}|{SEAL})({re.escape(PART)})?")
@@ -44,6 +44,21 @@ def segments(directory: Path) -> dict[int, set[str]]:
                 f"a journal with a hole cannot be read"
             )
     return dict(sorted(found.items()))
+
+
+def held(directory: Path) -> list[str]:
+    """What a directory holds, if it is there, beside segments that a crash left unfinished.
+
+    Nothing: a journal may begin in it, and takes the place of one that never began.
+    """
+    try:
+        names = sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise JournalError(f"cannot look into {directory}: {error.strerror}") from error
+    found = ((name, _OURS.fullmatch(name)) for name in names)
+    return [name for name, ours in found if ours is None or ours[3] is None]
 
 
 def leftovers(directory: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from typing import Self
 from millstream.errors import JournalError
 from millstream.journal.directory import (
     create_file,
+    held,
     leftovers,
     lock,
     segments,
@@ -72,9 +73,8 @@ class JournalWriter:
         directory = Path(directory)
         self._prepare(directory, segment_bytes, compress)
         try:
-            held = sorted(os.listdir(directory))
-            if held:
-                what = "a journal" if held[0].startswith(file_name(1, "")) else held[0]
+            if others := held(directory):
+                what = "a journal" if others[0].startswith(file_name(1, "")) else others[0]
                 raise JournalError(
                     f"{directory} holds {what} already: name an empty or new directory"
                 )

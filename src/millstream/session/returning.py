@@ -8,6 +8,7 @@ from pathlib import Path
 
 from millstream.errors import JournalError
 from millstream.journal import RobotEntry
+from millstream.journal.directory import held
 from millstream.orders.store import OrderStore, SavedRobot, SavedRobots
 from millstream.session.roster import saved_entry
 
@@ -32,7 +33,7 @@ def entries_of(saved: Iterable[SavedRobot]) -> list[RobotEntry]:
 
 def refuse_used(place: Path) -> None:
     """Make the folder it will be in. Raises JournalError: there is one already, or cannot be."""
-    if place.is_dir() and any(place.iterdir()):
+    if held(place):
         raise JournalError(
             f"{place} holds a journal already: name an empty or new directory, or go on with it "
             "by --resume"
