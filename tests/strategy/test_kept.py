@@ -189,14 +189,14 @@ def check(run, *cuts):
 
 def test_a_strategy_that_looks_at_everything_goes_on(curious):
     assert encode_outputs(curious.again()) == encode_outputs(curious.outputs)
-    check(curious, 0.1, 0.5, 0.75, 0.95)
+    check(curious, 0.1, 0.6, 0.9)
 
 
 @pytest.mark.skipif(not CANDLES.exists(), reason="the candles are not here")
 @pytest.mark.parametrize("page", sorted(test_seeds.PAGES))
 def test_the_strategies_of_the_pages_go_on(tmp_path, page):
     for run in test_seeds.run_both(tmp_path, page, recorded(count=200)):
-        check(run, 0.4, 0.9)
+        check(run, 0.6)
 
 
 @pytest.mark.skipif(not CANDLES.exists(), reason="the candles are not here")
@@ -213,8 +213,8 @@ def test_the_example_strategies_go_on():
         for body in bodies[told:]:
             consumer.give(frame_of(candle, body))
         told = len(bodies)
-    check(producer, 0.4, 0.9)
-    check(consumer, 0.4, 0.9)
+    check(producer, 0.6)
+    check(consumer, 0.6)
 
 
 # ---- each part is needed ------------------------------------------------------------------------
