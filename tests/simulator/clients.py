@@ -1,8 +1,13 @@
-"""Clients that we did not write, with nothing changed but the addresses."""
+"""Clients that we did not write, with nothing changed but the addresses, and ccxt's nonce.
+
+It is the millisecond: on loopback two requests in a row may be of the same one.
+"""
 
 import asyncio
 import contextlib
+import itertools
 import json
+import time
 import urllib.request
 
 import ccxt.pro
@@ -19,6 +24,8 @@ async def ccxt_client(exchange, name, **options):
         api.update(fapiPublic=f"{rest}/fapi/v1", dapiPublic=f"{rest}/dapi/v1")
         api["ws"].update({"spot": f"{ws}/ws", "ws-api": {"spot": f"{ws}/ws-api/v3"}})
     else:
+        grows = itertools.count(time.time_ns() // 1_000_000)
+        client.nonce = lambda: next(grows)
         api.update(public=rest, private=rest)
         api["ws"] = dict.fromkeys(api["ws"], f"{ws}/v2")
     try:
