@@ -59,7 +59,8 @@ async def _run(process: ServiceProcess, seconds: float | None, as_json: bool) ->
     while not stop.is_set() and not running.done():
         left_s = wait_s if seconds is None else min(wait_s, seconds - (monotonic() - began))
         await asyncio.wait({running}, timeout=max(left_s, 0.01))
-        if not stop.is_set() and not running.done():
+        whole = left_s == wait_s  # else the time is over: the last line is for how they stopped
+        if whole and not stop.is_set() and not running.done():
             _show(process, as_json)
         wait_s = JSON_EVERY_S if as_json else LINES_EVERY_S
     await running
