@@ -14,6 +14,10 @@ A_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 # background has it ignored, and every program that they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# So is that of a closed terminal under nohup: here it is caught, and for them as it always is.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
