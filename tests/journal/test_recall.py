@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -138,6 +139,25 @@ class Rounded(Forgetful):
     def on_ticker(self, ticker):
         self.state.high = max(self.state.high, ticker.bid_price - 6)
         self.log.info(f"{self.state.high}")
+
+
+class Book(msgspec.Struct):
+    """A type that says all, and values that are more: a defaultdict, two names of one list."""
+
+    seen: dict[str, int] = msgspec.field(default_factory=lambda: defaultdict(int))
+    prices: list[float] = []
+    latest: list[float] = []
+
+
+class Aliased(Forgetful):
+    State = Book
+
+    def on_ticker(self, ticker):
+        state = self.state
+        state.seen[f"{ticker.bid_price} at {self.now}"] += 1
+        state.latest = state.prices
+        state.prices.append(ticker.bid_price)
+        self.log.info(f"{len(state.latest)} {len(state.seen)}")
 
 
 def packed(robot):
@@ -307,7 +327,7 @@ def test_a_robot_whose_state_would_come_back_as_another_sees_all_events_again(tm
     resumed.journal.close("")
 
 
-@pytest.mark.parametrize("robot", [Careless, Hoarder, Setter, Forgetful, Rounded])
+@pytest.mark.parametrize("robot", [Careless, Hoarder, Setter, Forgetful, Rounded, Aliased])
 def test_sets_untyped_fields_and_attributes_go_on_from_a_checkpoint(tmp_path, monkeypatch, robot):
     monkeypatch.setattr(seat, "BYTES_AN_EVENT", 10**6)
     told = packed(robot)

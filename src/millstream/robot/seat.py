@@ -38,7 +38,7 @@ from millstream.model import (
 )
 from millstream.model.actions import NOT_DUE
 from millstream.model.codec import encode, encode_canonical
-from millstream.robot.exact import is_exact
+from millstream.robot.exact import comes_back, is_exact
 from millstream.robot.kept import Values
 from millstream.robot.raised import raised
 from millstream.robot.robot import Answer, Robot
@@ -88,7 +88,6 @@ class Seat:
         self.error = ""  # of a failed robot
         self._undrawn = robot.random.getstate()
         self._is_exact = is_exact(type(robot.state))
-        self._comes_back = self._is_exact and _comes_back(robot.state)
         self._values: Values | None = None  # made when it is needed first
         self._packs_each = 1  # of so many checkpoints one
 
@@ -139,15 +138,17 @@ class Seat:
         proof = self.proof()
         hidden = robot._hidden()
         kept, lacking = b"", ""
-        if events and (hidden or not self._comes_back):
-            kept, lacking = self._packed(number, events)
         # The order of a set is another in each process, and this is not restored anyway.
-        ordered = encode(robot.state) if self._is_exact and proof.state and not kept else b""
+        ordered = encode(robot.state) if self._is_exact and proof.state else b""
+        if events and (hidden or not ordered or not comes_back(robot.state, ordered)):
+            kept, lacking = self._packed(number, events)
+        else:
+            self._packs_each = 1  # as of a robot that goes on from here
         drawn = robot.random.getstate()
         return Checkpoint(
             proof.state_hash,
             proof.state,
-            b"" if ordered == proof.state else ordered,
+            b"" if kept or ordered == proof.state else ordered,
             self.standing,
             self.resumes_as,
             self.error,
@@ -249,12 +250,3 @@ class Seat:
                 lines.append(f"{file}:{found.tb_lineno} {code.co_qualname}")
             found = found.tb_next
         return "\n".join(lines[-_TRACE_LINES:])
-
-
-def _comes_back(state: msgspec.Struct) -> bool:
-    """False where it begins with what its type does not say: a float that is a whole number."""
-    try:
-        whole = encode_canonical(state)
-        return encode_canonical(msgspec.msgpack.decode(whole, type=type(state))) == whole
-    except Exception:  # what it holds may be anything; who adds the robot says so
-        return False
