@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from datetime import datetime, time
 from decimal import Decimal
 from enum import Enum
 from itertools import chain
@@ -89,7 +88,7 @@ def _are_alike(ones: list[Any], others: list[Any]) -> bool:
 
 def _beside(kind: type, values: list[Any]) -> list[Any]:
     """What values of one type have besides their bytes."""
-    if kind in (datetime, time):
+    if kind.__module__ == "datetime" and hasattr(kind, "fold"):  # a datetime, or a time
         return [(type(value.tzinfo), value.tzname(), value.fold) for value in values]
     if issubclass(kind, Enum) or not kind.__dictoffset__:
         return []
