@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millstream.errors import JournalDamaged
+from millstream.errors import ConfigError, JournalDamaged
 from millstream.journal import Journal, JournalWriter, Manifest, RobotEntry, reader, replay
 from millstream.journal.recall import recall
 from millstream.model import (
@@ -39,10 +39,11 @@ from millstream.model.codec import encode_events
 from millstream.robot import Robot, seat
 from millstream.robot.load import code_hash
 from millstream.session.resuming import resume_robots
-from millstream.session.roster import seat_robots
+from millstream.session.roster import seat_robots, with_code
 
 EVERY = 16
 BTC = CurrencyPair.BTC_USDT
+MARKET = "binance@btc/usdt"
 
 
 class Memory(msgspec.Struct):
@@ -428,6 +429,41 @@ def test_a_set_in_a_state_replays_in_a_process_whose_sets_have_another_order(tmp
             line, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stdout
+
+
+ADDED = """
+from millstream import Robot
+
+class Added(Robot):
+    def on_control(self, control):
+        self.log.info("a")
+    def on_ticker(self, ticker):
+        self.orders = None
+"""
+
+
+@pytest.mark.parametrize("turns", [5, 60])  # before the first checkpoint, and behind some
+@pytest.mark.parametrize("change", [("None", "False"), ("self.orders", "self.log.info('b')  #")])
+def test_a_robot_that_a_command_added_goes_on_with_the_code_it_was_added_with(
+    tmp_path, turns, change
+):
+    (tmp_path / "added.py").write_text(ADDED)
+    told = packed(Forgetful)
+    writer, group = JournalWriter(tmp_path / "j", told), seat_robots(told)
+    add = Control(1, "new", "add", {}, "ann", "", "r", f"{tmp_path / 'added.py'}:Added", (MARKET,))
+    add = with_code(add)
+    first = writer.append_events(encode_events([add]), 1)
+    writer.append_outputs(group.handle(first, add))
+    for number in range(1, turns):
+        turn(group, writer, number)
+    leave(writer)
+    (tmp_path / "added.py").write_text(ADDED.replace(*change))
+    with pytest.raises(ConfigError, match=r"robot new \(added.py\) was changed .* code it began"):
+        resume_robots(tmp_path / "j", 2**20, compress=True)
+    (tmp_path / "added.py").write_text(ADDED)
+    resumed = resume_robots(tmp_path / "j", 2**20, compress=True)
+    assert len(resumed.robots.seats) == 3
+    resumed.journal.close("")
 
 
 @pytest.mark.parametrize("count", [0, 3])

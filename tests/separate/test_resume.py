@@ -230,3 +230,17 @@ def test_a_robot_that_was_added_and_whose_code_changed_begins_another_journal(tm
     again = seated(killed(first, tmp_path))
     assert (again.place.name, names(again)) == ("robots-2", ["quoter", "second"])
     assert again.robots.seat("second").standing == "running"
+
+
+def test_one_whose_changed_code_answers_otherwise_begins_another_journal_too(tmp_path):
+    code = tmp_path / "spoken.py"
+    code.write_text(
+        "from millstream import Robot\n\nclass Spoken(Robot):\n"
+        "    def on_start(self):\n        self.log.info('a')\n"
+    )
+    first = seated(tmp_path)
+    kind = f"{code}:Spoken"
+    turn(first, with_code(told("add", "new", robot_type=kind, markets=("binance@btc/usdt",))))
+    code.write_text(code.read_text().replace("'a'", "'b'"))
+    again = seated(killed(first, tmp_path))
+    assert (again.place.name, names(again)) == ("robots-2", ["quoter", "new"])

@@ -20,11 +20,10 @@ from millstream.journal import DamagedAt, Journal, JournalWriter, Manifest, Robo
 from millstream.journal.directory import PART
 from millstream.orders.store import SavedRobot
 from millstream.robot import RobotGroup
-from millstream.robot.load import code_hash
 from millstream.separate.cursor import Cursor
 from millstream.separate.unsent import Left, left_above, without_orders
 from millstream.session.proof import JOURNAL
-from millstream.session.resuming import COULD_NOT_GO_ON, resume_robots
+from millstream.session.resuming import COULD_NOT_GO_ON, CodeChanged, resume_robots
 from millstream.session.returning import entries_of
 from millstream.session.roster import changed_robots, describe, seat_robots
 from millstream.session.setups import as_kept
@@ -99,13 +98,14 @@ def _gone_on(
         journal = JournalWriter.resume(place / JOURNAL, *_limits(config))
         journal.close("the robots were changed; another journal follows")
         return None
-    found = resume_robots(place / JOURNAL, *_limits(config))
+    try:
+        found = resume_robots(place / JOURNAL, *_limits(config))
+    except CodeChanged:  # of one that a command added
+        journal = JournalWriter.resume(place / JOURNAL, *_limits(config))
+        journal.close("the code of a robot was changed; another journal follows")
+        return None
     robots, journal = found.robots, found.journal
     entries = _entries(robots, found.manifest)
-    for entry, one in zip(entries, robots.seats, strict=True):
-        if code_hash(type(one.robot), one.robot.parameters) != entry.code_hash:
-            journal.close(f"the code of {entry.name} was changed; another journal follows")
-            return None
     last = journal.next_sequence - 1
     _log.info("%s goes on after event %d: %d replayed", place, last, found.replayed)
     cursor = Cursor(place)

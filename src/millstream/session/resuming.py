@@ -20,14 +20,16 @@ from millstream.model import Output
 from millstream.model.codec import decode_events, decode_outputs, encode_outputs
 from millstream.robot import RobotGroup
 from millstream.session.roster import (
+    ChangedRobot,
     changed_robots,
+    changed_seats,
     checkpoint_interval,
     reseat_robots,
     seat_robots,
 )
 from millstream.session.wished import LastWishes, wishes_in
 
-__all__ = ["COULD_NOT_GO_ON", "Resumed", "check_same", "resume_robots"]
+__all__ = ["COULD_NOT_GO_ON", "CodeChanged", "Resumed", "check_same", "resume_robots"]
 
 COULD_NOT_GO_ON = "it could not go on"  # closes a journal without ending its session
 
@@ -35,6 +37,10 @@ log = logging.getLogger(__name__)
 
 _ALL_OF_THEM = "the session goes on by a replay of all its events, not from its last checkpoint"
 _REMEMBERED = 65_536  # wishes: more than can be on their way
+
+
+class CodeChanged(ConfigError):
+    """A robot of the journal has other code now."""
 
 
 class Resumed(msgspec.Struct):
@@ -52,15 +58,10 @@ def resume_robots(place: Path, segment_bytes: int, compress: bool) -> Resumed:
     """Go on with the journal in a folder.
 
     Raises JournalError when it is being written, is damaged, or its tail does not replay equal;
-    ConfigError when a robot's code has changed since.
+    CodeChanged when a robot's code has changed since.
     """
     journal = Journal.open(place)
-    changed = changed_robots(journal.manifest)
-    if changed:
-        raise ConfigError(
-            f"{changed[0]}: a session goes on with the code it began with; put that back, or begin "
-            "a new session"
-        )
+    _refuse(changed_robots(journal.manifest))
     interval = checkpoint_interval(journal.manifest)
     newest, wished = LastCheckpoint(interval), LastWishes()
 
@@ -130,17 +131,33 @@ def _sections(manifest: Manifest) -> dict[str, dict[str, Any]]:
     }
 
 
+def _refuse(changed: list[ChangedRobot]) -> None:
+    if changed:
+        raise CodeChanged(
+            f"{changed[0]}: a session goes on with the code it began with; put that back, or begin "
+            "a new session"
+        )
+
+
 def _recalled(journal: Journal, found: Recall | None) -> _Tail:
     if found is not None:
         try:
-            tail = _Tail(reseat_robots(journal.manifest, found.checkpoints), found.sequence)
-            tail.drive(found.blocks)
-            return tail
+            robots = reseat_robots(journal.manifest, found.checkpoints)
+            return _driven(robots, found.sequence, found.blocks)
         # A robot may keep something where nobody looks: only all of its events bring that back.
         except (RobotError, JournalError) as error:
             log.warning("%s: %s", _ALL_OF_THEM, error)
-    tail = _Tail(seat_robots(journal.manifest), 0)
-    tail.drive(journal.blocks())
+    return _driven(seat_robots(journal.manifest), 0, journal.blocks())
+
+
+def _driven(robots: RobotGroup, known: int, blocks: Iterable[Block]) -> _Tail:
+    tail = _Tail(robots, known)
+    try:
+        tail.drive(blocks)
+    except JournalError:
+        _refuse(changed_seats(robots))  # it says more than that their answers differ
+        raise
+    _refuse(changed_seats(robots))
     return tail
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import time_ns
 from typing import Any
 
@@ -18,7 +18,7 @@ from millstream.config import Config, without_secrets
 from millstream.errors import ConfigError, MillstreamError
 from millstream.journal import Manifest, RobotEntry
 from millstream.model import Checkpoint, Control, Exchange, Output
-from millstream.robot import Market, RobotGroup, RobotSetup
+from millstream.robot import Market, Robot, RobotGroup, RobotSetup
 from millstream.robot.group import CHECKPOINT_EVERY_EVENTS
 from millstream.robot.load import check_robot, code_hash, load_robot, source_file
 from millstream.robot.moment import RUN_ID_LETTERS
@@ -184,9 +184,21 @@ def _setup(entry: RobotEntry, added: bytes = b"") -> RobotSetup:
 
 def changed_robots(manifest: Manifest) -> list[ChangedRobot]:
     """The robots of a manifest whose code has changed since it was written."""
+    return _changed((entry, load_robot(entry.class_path)) for entry in manifest.robots)
+
+
+def changed_seats(robots: RobotGroup) -> list[ChangedRobot]:
+    """Those that commands added, and whose code in their seats is not what it was then."""
+    return _changed(
+        (msgspec.json.decode(seat.entry, type=RobotEntry), type(seat.robot))
+        for seat in robots.seats
+        if seat.entry
+    )
+
+
+def _changed(found: Iterable[tuple[RobotEntry, type[Robot]]]) -> list[ChangedRobot]:
     changed = []
-    for entry in manifest.robots:
-        robot = load_robot(entry.class_path)
+    for entry, robot in found:
         where = f'the parameters of robot "{entry.name}"'
         present = code_hash(robot, parse_parameters(robot, entry.parameters, where))
         if present != entry.code_hash:
