@@ -96,7 +96,7 @@ class _Batches:
 
 
 class _Wishes:
-    def send(self, body: bytes) -> bool:
+    def send(self, body: bytes, timeout_ms: int = 0) -> bool:
         return True
 
 

@@ -20,6 +20,7 @@ from millstream.model import (
     Side,
     Ticker,
     Timer,
+    Trade,
 )
 from millstream.model.codec import decode_events, decode_outputs, encode_events
 from millstream.robot import Robot, RobotGroup, control_stream, robo_loop, trade_stream
@@ -74,7 +75,7 @@ class Wishes:
         self.journal = journal
         self.sent = []
 
-    def send(self, body):
+    def send(self, body, timeout_ms=10_000):
         self.sent.append((len(self.journal.records), decode_outputs(body)))
         return True
 
@@ -216,9 +217,10 @@ class Stuck:
     """Has no room until a moment comes."""
 
     def __init__(self):
-        self.room, self.sent = False, []
+        self.room, self.sent, self.waits = False, [], []
 
-    def send(self, body):
+    def send(self, body, timeout_ms=10_000):
+        self.waits.append(timeout_ms)
         if self.room:
             self.sent += decode_outputs(body)
         return self.room
@@ -244,3 +246,20 @@ def test_a_robot_hears_of_wishes_that_found_no_room_and_its_cancels_go_out_later
             for o in outs if isinstance(o.body, LogLine)]  # fmt: skip
     assert said == [f"{refused.order_id}: rejected {refused.reason}", gap.reason]
     assert [one.body for one in wishes.sent] == [CancelOrder(refused.order_id)]
+
+
+def test_a_market_that_is_never_quiet_keeps_no_cancel_back_and_is_not_kept_waiting_by_one():
+    wishes, journal = Stuck(), Journal()
+
+    def room(_):
+        wishes.room = True
+        return trade
+
+    robots = RobotGroup("run001", 1)
+    robots.add(setup(Chatty))
+    trade = encode_events([Trade(2, Exchange.BINANCE, BTC, 0, 1.0, 1.0, Side.BUY, "1")])
+    end = encode_events([SessionEnd(9, "done")])
+    receiver = Receiver([encode_events([ticker(1)]), trade, trade, room, trade, end])
+    robo_loop(receiver, robots, journal, wishes, Clock())
+    assert [type(one.body) for one in wishes.sent] == [CancelOrder]
+    assert set(wishes.waits[1:]) == {0}  # the robots think on meanwhile

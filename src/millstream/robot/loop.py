@@ -82,8 +82,7 @@ def robo_loop(
         body = receiver.receive(_wait_ms(timers, clock_ns))
         if body is not None:
             ended = turn(body, robots, journal, outgoing, frames, answers)
-        else:
-            outgoing.retry()
+        outgoing.retry()  # in each turn: a busy market leaves no other moment
         now_ns = clock_ns()
         due_ns = timers.next_due_ns()
         if due_ns is not None and due_ns <= now_ns:

@@ -29,14 +29,15 @@ from millstream.robot.group import RobotGroup
 
 __all__ = ["Outgoing", "Sender"]
 
+_PATIENCE_MS: Final = 10_000
 _WHY: Final = "it found no room on its way to the orders, which took nothing for long"
 
 
 class Sender(Protocol):
     """Where batches go: `bus.Sender`."""
 
-    def send(self, body: bytes) -> bool:
-        """Hand over a batch; False when there was no room for long."""
+    def send(self, body: bytes, timeout_ms: int = ...) -> bool:
+        """Hand over a batch; False when there was no room for so long."""
 
 
 class Outgoing:
@@ -47,18 +48,18 @@ class Outgoing:
         self._cancels: list[Output] = []  # that found no room
         self._left: list[Output] = []  # what robots have not heard of yet
 
-    def send(self, body: bytes) -> bool:
+    def send(self, body: bytes, timeout_ms: int = _PATIENCE_MS) -> bool:
         """Hand over a batch of wishes, behind the cancels that found no room before."""
-        if self.retry() and self._wishes.send(body):
+        if self.retry(timeout_ms) and self._wishes.send(body, timeout_ms):
             return True
         for output in decode_outputs(body):
             is_cancel = isinstance(output.body, CancelOrder | CancelAll)
             (self._cancels if is_cancel else self._left).append(output)
         return False
 
-    def retry(self) -> bool:
+    def retry(self, timeout_ms: int = 0) -> bool:
         """Hand over the cancels that found no room; whether none is left."""
-        if self._cancels and self._wishes.send(encode_outputs(self._cancels)):
+        if self._cancels and self._wishes.send(encode_outputs(self._cancels), timeout_ms):
             self._cancels = []
         return not self._cancels
 
