@@ -29,6 +29,7 @@ class Memory(msgspec.Struct):
     position: Decimal = Decimal(0)  # in base currency
     bought_at: float = 0.0
     order_id: str = ""  # of the order it waits for; "": none
+    refused: bool = False  # that one was refused: it tries again at the next report, not at once
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -79,12 +80,16 @@ class @CLASS(Robot):
     def on_my_order(self, order: MyOrder) -> None:
         """An order of its own changed: refused ones come here, too, with the reason."""
         if order.order_id == self.state.order_id and order.status in ENDED:
-            self.state.order_id = ""
+            self.state.refused = order.status is OrderStatus.REJECTED
+            if not self.state.refused:
+                self.state.order_id = ""
             if order.status is not OrderStatus.FILLED:
                 self.log.warning(f"order {order.status}: {order.reason}")
 
     def on_timer(self, timer: Timer) -> None:
         """The timer of `on_start`."""
+        if self.state.refused:
+            self.state.order_id, self.state.refused = "", False
         self.log.debug(f"position {self.state.position}, high {self.state.high}")
 '''
 
@@ -96,7 +101,7 @@ from decimal import Decimal
 from @NAME import @CLASS
 
 from millstream import Side
-from millstream.testing import RobotTest, ticker
+from millstream.testing import RiskLimits, RobotTest, ticker
 
 SETTINGS = {"volume": "0.5", "fall_bps": 10, "out_bps": 20}
 
@@ -120,6 +125,16 @@ def test_it_sells_what_it_bought_and_its_run_replays_equal():
     test.pass_time("10s")
     assert test.log[-1] == "debug: position 0.0, high 100.1"
     test.assert_replays_equal()
+
+
+def test_what_was_refused_is_not_asked_for_again_at_every_price():
+    nothing = RiskLimits(max_order_notional=Decimal(1))
+    test = RobotTest(@CLASS, parameters=SETTINGS, limits=nothing)
+    test.feed(ticker("btc/usdt", 100, 100.01), *[ticker("btc/usdt", 99.8, 99.81)] * 3)
+    assert len(test.placed) == 1
+    test.pass_time("10s")
+    test.feed(ticker("btc/usdt", 99.8, 99.81))
+    assert len(test.placed) == 2
 '''
 
 STRATEGY = '''\

@@ -31,14 +31,14 @@ SLOT_AFTER = {
     OrderStatus.FILLED: "free",
     OrderStatus.CANCELED: "free",
     OrderStatus.EXPIRED: "free",
-    OrderStatus.REJECTED: "free",
+    OrderStatus.REJECTED: "refused",  # until the next timer: nothing has changed yet
 }
 
 
 class Slot(msgspec.Struct):
     """One side: at most one order."""
 
-    state: str = "free"  # free → pending_new → working → pending_cancel → free
+    state: str = "free"  # free → pending_new → working → pending_cancel → free; refused
     order_id: str = ""
     price: float = 0.0
     allowed: bool = True  # False when one more fill would take the position past its limit
@@ -113,7 +113,10 @@ class Quoter(Robot):
         self.log.info(f"{trade.side} {trade.volume} at {trade.price}: position {state.position}")
 
     def on_timer(self, timer: object) -> None:
-        """Say how the inventory stands."""
+        """Say how the inventory stands, and try again what was refused."""
+        for slot in (self.state.buy, self.state.sell):
+            if slot.state == "refused":
+                slot.state = "free"
         self.log.debug(f"position {self.state.position} after {self.state.fills} fills")
 
     def _seek(self, side: Side, slot: Slot, goal: float) -> Action | None:

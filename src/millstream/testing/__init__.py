@@ -8,8 +8,20 @@
 Nothing here decides anything: robots, orders, risk, paper and replay are those of a session.
 """
 
+from millstream.orders.paper import PaperSettings
+from millstream.orders.risk import RiskLimits
 from millstream.testing.market import book, candle, history, ticker, trade
 from millstream.testing.robots import RobotTest
 from millstream.testing.strategies import strategy_test
 
-__all__ = ["RobotTest", "book", "candle", "history", "strategy_test", "ticker", "trade"]
+__all__ = [
+    "PaperSettings",
+    "RiskLimits",
+    "RobotTest",
+    "book",
+    "candle",
+    "history",
+    "strategy_test",
+    "ticker",
+    "trade",
+]
