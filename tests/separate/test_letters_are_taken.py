@@ -9,6 +9,7 @@ from millstream.model.codec import decode_outputs, encode_outputs
 from millstream.orders import MemoryStore
 from millstream.orders.store import SavedRobot
 from millstream.separate.letters import Heard, Letter, read_letter, write
+from millstream.separate.places import name_of
 from millstream.separate.setups import SetUpPost
 from millstream.separate.taking import Pulses, TakenInbox
 from millstream.separate.wishes import Unsent, WishPost
@@ -275,7 +276,7 @@ def test_set_ups_in_letters_are_kept_and_removed_and_no_desk_sees_them():
     def of(number, setup):
         return "wishes", write(Letter("a", 3, 7, number, 1, b"", setup=setup))
 
-    kept = [of(1, SetUp("x", saved("x", process="a"))), of(2, SetUp("y", saved("y")))]
+    kept = [of(1, SetUp("x", saved("x", process="a"))), of(2, SetUp("y", saved("y", process="a")))]
     inbox = taken(clock, kept, [of(3, SetUp("y", None))], [], desk=desk, record=record)
     assert inbox.receive(0) == []
     assert [one.name for one in record.saved_robots()] == ["x", "y"]
@@ -302,6 +303,22 @@ def test_who_adds_a_name_first_has_it_and_may_save_it_again(caplog):
     assert 'the set-up of "x" from the process "b" is not kept' in caplog.text
     inbox.receive(0)
     assert record.saved_robots() == [saved("x", process="a", standing="paused")]
+
+
+def test_a_name_that_was_taken_back_is_not_taken_from_who_has_it():
+    """A killed process sends its refused `add` again, and the `remove` that undid it."""
+    clock, record = Clock(), MemoryStore()
+
+    def of(process, number, setup):
+        return "wishes", write(Letter(name_of(process), 3, 7, number, 1, b"", setup=setup))
+
+    record.save_robot(saved("x", process="a"))
+    late = [of("b", 1, SetUp("x", saved("x", process="b"))), of("b", 2, SetUp("x", None))]
+    inbox = taken(clock, late, [of("a", 1, SetUp("x", None))], record=record)
+    inbox.receive(0)
+    assert record.saved_robots() == [saved("x", process="a")]
+    inbox.receive(0)
+    assert record.saved_robots() == []
 
 
 def test_who_sends_a_set_up_hears_that_another_process_was_quicker():

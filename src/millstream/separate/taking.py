@@ -16,6 +16,7 @@ from millstream.model.codec import decode_outputs, encode_outputs
 from millstream.orders.kill_switch import Heartbeat
 from millstream.orders.store import OrderRecord, RobotRecord, SavedRobot
 from millstream.separate.letters import Heard, Letter, read_letter, write
+from millstream.separate.places import name_of
 from millstream.session.setups import SetUp
 
 __all__ = ["Pulses", "TakenInbox", "call_out"]
@@ -145,7 +146,7 @@ class TakenInbox:
             return  # it came before; or one before it broke with a connection, and comes again
         self._given[letter.process] = (letter.began_ns, letter.number)
         if letter.setup is not None:
-            self._keep(letter.setup)
+            self._keep(letter.setup, letter.process)
         wishes = letter.wishes
         if not wishes:
             return
@@ -153,16 +154,15 @@ class TakenInbox:
             wishes = self._without_orders(decode_outputs(wishes), letter.wished_ns)
         found.append(("wishes", wishes))
 
-    def _keep(self, setup: SetUp) -> None:
-        if setup.saved is None:
-            self._record.remove_robot(setup.name)
-            return
+    def _keep(self, setup: SetUp, process: str) -> None:
         there = [one for one in self._record.saved_robots() if one.name == setup.name]
-        if there and self._home(there[0]) != setup.saved.process:
+        if there and name_of(self._home(there[0])) != process:
             words = 'the set-up of "%s" from the process "%s" is not kept: another process has it'
-            _log.error(words, setup.name, setup.saved.process)
-            return
-        self._record.save_robot(setup.saved)
+            _log.error(words, setup.name, process)
+        elif setup.saved is None:
+            self._record.remove_robot(setup.name)
+        else:
+            self._record.save_robot(setup.saved)
 
     def _without_orders(self, outputs: Sequence[Output], wished_ns: int) -> bytes:
         """Old orders are stored as old; old cancels are as good as new ones."""
