@@ -24,13 +24,14 @@ from millstream.model import (
     Output,
     PlaceOrder,
 )
-from millstream.model.codec import decode_outputs, encode_outputs
+from millstream.model.codec import decode_events, decode_outputs, encode_outputs
 from millstream.robot.group import RobotGroup
 
-__all__ = ["Outgoing", "Sender"]
+__all__ = ["Outgoing", "Sender", "orders_left_out"]
 
 _PATIENCE_MS: Final = 10_000
 _WHY: Final = "it found no room on its way to the orders, which took nothing for long"
+_NOT_PLACED: Final = f"not placed: {_WHY}"
 
 
 class Sender(Protocol):
@@ -89,6 +90,14 @@ def _refused(robot: str, wish: PlaceOrder, now_ns: int) -> MyOrder:
         order_id=wish.order_id, venue_id="", side=wish.side, type=wish.type,
         time_in_force=wish.time_in_force, post_only=wish.post_only, price=wish.price,
         volume=wish.volume, status=OrderStatus.REJECTED, filled_volume=Decimal(0),
-        average_price=None, reason=f"not placed: {_WHY}", revision=0,
+        average_price=None, reason=_NOT_PLACED, revision=0,
         stop_price=wish.stop_price, reduce_only=wish.reduce_only,
     )  # fmt: skip
+
+
+def orders_left_out(body: bytes) -> set[str]:
+    """The ids of orders of which a batch of events says that they were not placed."""
+    if _WHY.encode() not in body:
+        return set()
+    events = [event for event in decode_events(body) if isinstance(event, MyOrder)]
+    return {order.order_id for order in events if order.reason == _NOT_PLACED}

@@ -21,6 +21,7 @@ from millstream.model import (
     PlaceOrder,
 )
 from millstream.model.codec import decode_events, decode_outputs, encode_outputs
+from millstream.robot.outgoing import orders_left_out
 from millstream.separate.wishes import Unsent
 from millstream.session.setups import SetUp, SetUps
 from millstream.session.wished import one_by_one
@@ -40,6 +41,7 @@ class Left(NamedTuple):
 def left_above(place: Path, reached: int, process: str, robots: Iterable[RobotEntry]) -> list[Left]:
     """Every wish, and every set-up that a command changed, of the events above `reached`.
 
+    But for the orders of which robots have heard that they are not placed: that stays true.
     place: of the journal. robots: class and markets of those that may have been saved.
     Raises JournalDamaged.
     """
@@ -47,15 +49,17 @@ def left_above(place: Path, reached: int, process: str, robots: Iterable[RobotEn
     for entry in robots:
         setups.know(entry.name, entry.class_path, entry.markets)
     found: list[Left] = []
+    left_out: set[str] = set()
     newest: Block | None = None  # of events: outputs answer those of the block before them
     for block in Journal.open(place).tail(_segment_of(place, reached + 1)):
         if block.kind is Kind.EVENTS:
             newest = block
+            left_out |= orders_left_out(block.body)
         elif block.kind is not Kind.OUTPUTS or newest is None:
             continue
         elif newest.first_sequence + newest.count - 1 > reached:
             found += _left(newest, decode_outputs(block.body), reached, setups)
-    return found
+    return [_without(one, left_out) for one in found] if left_out else found
 
 
 def without_orders(left: Iterable[Left]) -> list[Left]:
@@ -113,6 +117,15 @@ def _left(newest: Block, outputs: Sequence[Output], reached: int, setups: SetUps
             if setup is not None:
                 left.setups.append(setup)
     return [one for one in made.values() if one.wishes or one.setups]
+
+
+def _without(one: Left, left_out: set[str]) -> Left:
+    kept = [
+        output
+        for output in one.wishes
+        if not isinstance(output.body, PlaceOrder) or output.body.order_id not in left_out
+    ]
+    return one._replace(wishes=kept)
 
 
 def _segment_of(place: Path, sequence: int) -> int:
