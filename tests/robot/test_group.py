@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from decimal import Decimal
 
 import msgspec
@@ -209,6 +210,21 @@ def test_a_trace_has_the_users_lines_alone_so_that_other_versions_give_the_same(
     robots = group(setup(Misled, "one"))
     failed = next(one for one in bodies(robots.handle(1, ticker())) if type(one) is RobotFailed)
     assert re.fullmatch(r"test_group.py:\d+ Misled.on_ticker", failed.trace)
+
+
+@pytest.mark.parametrize("where", ["on_start", "on_ticker", "on_timer"])
+def test_a_robot_that_quits_ends_itself_and_not_the_session(where):
+    def leave(self, event=None):
+        yield self.limit(Side.BUY, Decimal(1), Decimal(1))
+        sys.exit("done for today")
+
+    leaving = type("Leaving", (Robot,), {where: leave if where != "on_ticker" else sys.exit})
+    robots = group(setup(leaving, "leaving"), setup(Counter, "steady"))
+    outputs = robots.handle(1, ticker()) + robots.handle(2, Timer(11, "leaving", "t", 11))
+    failed, cancel = [output.body for output in outputs if output.robot == "leaving"]
+    assert (type(failed), cancel) == (RobotFailed, CancelAll())
+    assert failed.error.startswith("SystemExit")
+    assert texts(output for output in outputs if output.robot == "steady")[-1] == "seen 1 at 10"
 
 
 def test_an_answer_that_is_no_action_fails_the_robot():

@@ -48,6 +48,13 @@ def test_a_broken_robot_file_is_said_with_its_error(tmp_path):
         load_robot(f"{path}:Mine")
 
 
+def test_a_robot_file_that_ends_the_program_is_said_with_what_it_raised(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text('raise SystemExit("nothing to do")')
+    with pytest.raises(ConfigError, match=r"script\.py:Mine\": SystemExit: nothing to do"):
+        load_robot(f"{path}:Mine")
+
+
 def test_one_changed_line_changes_the_code_hash(tmp_path):
     before = code_hash(load_robot(write(tmp_path, "hello")))
     assert code_hash(load_robot(write(tmp_path, "hello"))) == before

@@ -50,7 +50,7 @@ from millstream.model.actions import OutputBody
 from millstream.model.codec import encode_canonical, why_unreadable
 from millstream.robot.control import Hire, obey, stand
 from millstream.robot.moment import Moment
-from millstream.robot.raised import raised
+from millstream.robot.raised import RAISED, raised
 from millstream.robot.robot import Answer, Robot
 from millstream.robot.seat import Seat
 from millstream.robot.setup import RobotSetup
@@ -107,7 +107,7 @@ class RobotGroup:
             raise ConfigError(f'two robots are called "{setup.name}"; give each its own name')
         try:
             robot = setup.robot(setup.name, setup.markets, setup.parameters, self._moment)
-        except Exception as error:  # a robot's code may raise anything
+        except RAISED as error:  # a robot's code may raise anything
             raise RobotError(f'robot "{setup.name}" cannot begin: {raised(error)}') from error
         try:
             encode_canonical(robot.state)
@@ -176,7 +176,7 @@ class RobotGroup:
                     if exchange is market.exchange:
                         try:
                             answer = callback(event)
-                        except Exception as error:  # a robot's code may raise anything
+                        except RAISED as error:  # a robot's code may raise anything
                             self._add(seat, self._fail(seat, error), outputs)
                         else:
                             if answer is not None or said:
@@ -254,7 +254,7 @@ class RobotGroup:
     ) -> None:
         try:
             answer = callback(event)
-        except Exception as error:  # a robot's code may raise anything
+        except RAISED as error:  # a robot's code may raise anything
             self._add(seat, self._fail(seat, error), outputs)
         else:
             self._take(seat, answer, outputs)
@@ -263,7 +263,7 @@ class RobotGroup:
         """Add what a robot answered; it fails when that is no answer."""
         try:
             answered = self._actions(seat, answer)
-        except Exception as error:  # a generator runs only here
+        except RAISED as error:  # a generator runs only here
             answered = self._fail(seat, error)
         self._add(seat, answered, outputs)
 
@@ -297,7 +297,7 @@ class RobotGroup:
                 raise RobotError(f"answered a {type(one).__name__} that cannot be journaled: {why}")
         return [*answered]
 
-    def _fail(self, seat: Seat, error: Exception) -> list[OutputBody]:
+    def _fail(self, seat: Seat, error: BaseException) -> list[OutputBody]:
         failed = seat.fail(error, self._moment.sequence)
         self._reroute()
         if not self._whole:
@@ -309,7 +309,7 @@ class RobotGroup:
         for name, seat in self._seats.items():
             try:
                 made = self._made(seat, number)
-            except Exception as error:  # its state may be anything by now
+            except RAISED as error:  # its state may be anything by now
                 self._add(seat, self._fail(seat, error), outputs)
                 self.timers.forget(name)
                 made = self._made(seat, number)

@@ -30,7 +30,7 @@ def load_robot(class_path: str) -> type[Robot]:
     try:
         module = _module_of_file(place) if place.endswith(".py") else importlib.import_module(place)
         found = getattr(module, class_name, None)
-    except Exception as error:  # whatever a user's module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a user's module raises, or that it ends
         raise ConfigError(
             f'cannot import robot "{class_path}": {type(error).__name__}: {error}'
         ) from error

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
-__all__ = ["raised"]
+__all__ = ["RAISED", "raised"]
 
+# What may come out of a robot's code: an error, or a quit() that would end its thread, and with it
+# every other robot of the session, without a word.
+RAISED: Final = (Exception, SystemExit)
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")  # in the text of an object: another in each process
 
 
-def raised(error: Exception) -> str:
+def raised(error: BaseException) -> str:
     """Like "ZeroDivisionError: division by zero"."""
     try:
         said = str(error)

@@ -103,7 +103,7 @@ class Seat:
         found: Callable[[Any], Answer] = getattr(self.robot, name)
         return found
 
-    def fail(self, error: Exception, sequence: int) -> RobotFailed:
+    def fail(self, error: BaseException, sequence: int) -> RobotFailed:
         """It is given no more events; what is known of why."""
         self.standing = "failed"
         self.error = raised(error)

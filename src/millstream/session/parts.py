@@ -54,7 +54,7 @@ class Part(threading.Thread):
             self._work(*self._given)
         except MillstreamError as error:
             self.error = str(error)
-        except Exception as error:
+        except BaseException as error:  # a thread that ends without a word is worst
             self.error = f"{type(error).__name__}: {error}"
             log.exception("the %s thread failed", self.name)
 

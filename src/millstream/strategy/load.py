@@ -31,7 +31,7 @@ def load_strategy(file: str, name: str) -> type[IStrategy]:
         raise ConfigError(f'strategy "{name}": there is no file {file}') from None
     except ModuleNotFoundError as error:
         raise ConfigError(f'strategy "{name}": {file}: {_instead(error)}') from None
-    except Exception as error:  # whatever a user's file raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a user's file raises, or that it ends
         raise ConfigError(f'strategy "{name}": {file}: {type(error).__name__}: {error}') from error
     found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, IStrategy)):
