@@ -51,6 +51,7 @@ def test_a_place_that_takes_no_file_is_a_problem(examined, tmp_path):
     code, found = examined(out=tmp_path / "file")
     assert code == 1
     assert standing(found, "disk") == ("problem", f"{tmp_path}/file is no folder")
+    assert standing(examined(out="a" * 300)[1], "disk")[0] == "problem"
     code, found = examined(out="/proc/1/nothing")
     assert found["fdatasync"]["standing"] == "problem"
 
@@ -107,6 +108,15 @@ def test_what_is_wrong_with_a_configuration_is_named(examined, tmp_path, change,
     assert code == 1
     assert found[about]["standing"] == "problem"
     assert sentence in found[about]["found"]
+
+
+def test_what_a_robots_file_prints_is_none_of_the_findings(examined, tmp_path):
+    (tmp_path / "loud.py").write_text(
+        'from millstream import Robot\nprint("here I am")\nclass Loud(Robot): pass\n'
+    )
+    file = config_file(tmp_path, "robots", 0, "robot", f"{tmp_path}/loud.py:Loud")
+    _, found = examined(file)
+    assert "robots" in found
 
 
 def test_a_configuration_that_is_not_there_is_a_problem(examined, tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -30,7 +32,8 @@ def doctor(config: Path | None, out: Path, as_json: bool) -> int:
     """
     findings = list(machine_findings(out))
     if config is not None:
-        findings += configuration_findings(config)
+        with redirect_stdout(sys.stderr):  # what a robot's file prints is none of our findings
+            findings += configuration_findings(config)
     problems = sum(finding.standing == "problem" for finding in findings)
     if as_json:
         click.echo(msgspec.json.encode({"problems": problems, "findings": findings}))

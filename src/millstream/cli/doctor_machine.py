@@ -105,8 +105,12 @@ def _sqlite() -> Finding:
 
 def _disk(out: Path) -> Iterator[Finding]:
     place = out.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    try:
+        while not place.exists() and place != place.parent:
+            place = place.parent
+    except OSError as error:  # a name too long, a folder that is not ours to look into
+        yield problem("disk", f"{place}: {error.strerror}", "name another one: --out")
+        return
     if not place.is_dir():
         yield problem("disk", f"{place} is no folder", "name another one: --out")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def replay(directory: Path, as_json: bool) -> int:
     and field.
     """
     show = sys.stderr.isatty() and not as_json
-    proof = replay_session(the_journal(directory), show_progress if show else None)
+    with redirect_stdout(sys.stderr):  # what robots print is none of the proof
+        proof = replay_session(the_journal(directory), show_progress if show else None)
     if show:
         click.echo("\r", nl=False, err=True)
     if as_json:
