@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -126,6 +127,15 @@ def test_a_robot_that_fails_fails_the_test_with_its_own_lines():
     assert test.standing == "failed"
 
 
+def test_what_a_failed_robot_had_open_is_canceled_as_in_a_session():
+    test = RobotTest(Echo)
+    test.feed(ticker("btc/usdt", 100, 101))
+    with pytest.raises(RobotError):
+        test.command("fail")
+    assert test.orders[0].status is OrderStatus.CANCELED
+    test.assert_replays_equal()
+
+
 def test_a_robot_that_would_go_on_for_ever_is_told():
     test = RobotTest(Stubborn, limits=RiskLimits(max_order_notional=Decimal(1)))
     with pytest.raises(RobotError, match="go on for ever"):
@@ -182,6 +192,20 @@ def test_a_saved_run_is_a_session_that_another_process_replays(tmp_path, capsys)
     test.save(tmp_path / "longer")
     assert run(["diff", str(tmp_path / "run"), str(tmp_path / "longer")]) == 1
     assert "it ends at event 7" in capsys.readouterr().out
+
+
+def test_what_a_robot_prints_is_none_of_the_proof(tmp_path, capsys):
+    file = tmp_path / "loud.py"
+    file.write_text(
+        "from millstream import Robot\nclass Loud(Robot):\n"
+        "    def on_ticker(self, ticker):\n        print(ticker)\n"
+    )
+    test = RobotTest(f"{file}:Loud")
+    test.feed(ticker("btc/usdt", 100, 101))
+    test.save(tmp_path / "run")
+    capsys.readouterr()
+    assert run(["replay", str(tmp_path / "run"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["equal"] is True
 
 
 def test_a_strategy_is_warmed_up_and_trades_by_candles():

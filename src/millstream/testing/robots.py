@@ -277,8 +277,6 @@ class RobotTest:
 
     def _turn(self, body: bytes, *, of_market: bool = False) -> None:
         turn(body, self._group, self._recorded, self._wishes, None, None)
-        for failed in self._recorded.failures():
-            raise RobotError(f"the robot failed: {failed.error}\n{failed.trace}")
         messages = [("events", body)] if of_market else []
         wishes = [("wishes", wished) for wished in self._wishes.taken()]
         if wishes and self._latency_ns:
@@ -287,6 +285,8 @@ class RobotTest:
             self._orders.take([*messages, *wishes])
         if wishes:
             self._orders.take([])  # what takes no time has taken effect
+        for failed in self._recorded.failures():  # last: what it had open is canceled, as live
+            raise RobotError(f"the robot failed: {failed.error}\n{failed.trace}")
 
 
 _OF_MARKETS = (MarketEvent, StreamEvent)  # what a stream brings: it goes to the venue on paper, too
