@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -159,6 +160,26 @@ class Aliased(Forgetful):
         state.latest = state.prices
         state.prices.append(ticker.bid_price)
         self.log.info(f"{len(state.latest)} {len(state.seen)}")
+
+
+@dataclass(frozen=True)
+class Level:
+    price: float
+
+
+FLAT = Level(0.0)
+
+
+class Constant(Forgetful):
+    """Keeps what its module names, now here and now there; and something in a slot."""
+
+    __slots__ = ("turns",)
+    State = Loose
+
+    def on_ticker(self, ticker):
+        self.turns = getattr(self, "turns", 0) + 1
+        self.state.last = {**(self.state.last or {}), f"{self.turns % 13}": FLAT}
+        self.log.info(f"{self.turns}")
 
 
 def packed(robot):
@@ -328,7 +349,9 @@ def test_a_robot_whose_state_would_come_back_as_another_sees_all_events_again(tm
     resumed.journal.close("")
 
 
-@pytest.mark.parametrize("robot", [Careless, Hoarder, Setter, Forgetful, Rounded, Aliased])
+@pytest.mark.parametrize(
+    "robot", [Careless, Hoarder, Setter, Forgetful, Rounded, Aliased, Constant]
+)
 def test_sets_untyped_fields_and_attributes_go_on_from_a_checkpoint(tmp_path, monkeypatch, robot):
     monkeypatch.setattr(seat, "BYTES_AN_EVENT", 10**6)
     told = packed(robot)

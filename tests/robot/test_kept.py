@@ -54,6 +54,16 @@ class Point(NamedTuple):
     y: Any
 
 
+class Spot(Point):
+    """Its instances have a `__dict__`."""
+
+
+def named():
+    spot = Spot(1, 2)
+    spot.more = 3
+    return spot
+
+
 BTC = CurrencyPair.BTC_USDT
 ATOMS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -128,6 +138,7 @@ REFUSED = [
     ({math.nan: 1}, "equal to itself"), (defaultdict(lambda: 1), "defaultdict"),
     ("\ud800", "state cannot be read"), (msgspec.defstruct("Local", [])(), "Local"),
     (datetime(2020, 1, 1, tzinfo=timezone(timedelta(0), "X")), "offset"),
+    (named(), "more than its fields"),
 ]  # fmt: skip
 
 

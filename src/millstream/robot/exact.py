@@ -99,7 +99,8 @@ def _is_fixed(kind: type) -> bool:
     """Whether two names of one value of this type are as good as two values."""
     if issubclass(kind, msgspec.Struct):
         return kind.__struct_config__.frozen
-    return not dataclasses.is_dataclass(kind)
+    told: Any = getattr(kind, "__dataclass_params__", None)  # of a dataclass
+    return told is None or bool(told.frozen)
 
 
 def _inside(kind: type, values: list[Any]) -> list[list[Any]]:

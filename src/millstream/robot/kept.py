@@ -170,9 +170,9 @@ class _Down:
         if issubclass(kind, msgspec.Struct):
             return not kind.__struct_config__.frozen, self._struct
         if dataclasses.is_dataclass(kind):
-            return True, self._dataclass
+            return _changes(kind), self._dataclass
         if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-            return False, lambda value: ["named", self._name(kind), self._items(value)]
+            return False, self._named
         raise NotKept(f"a {kind.__module__}.{kind.__qualname__}, which no checkpoint holds")
 
     def _items(self, items: Iterable[Any]) -> list[Any]:
@@ -266,6 +266,11 @@ class _Down:
         kept = [self._at(f".{name}", getattr(value, name)) for name in fields]
         return ["dataclass", self._name(type(value)), kept]
 
+    def _named(self, value: tuple[Any, ...]) -> list[Any]:
+        if getattr(value, "__dict__", None):
+            raise NotKept("a named tuple with more than its fields")
+        return ["named", self._name(type(value)), self._items(value)]
+
     def _name(self, kind: type) -> str:
         name = f"{kind.__module__}:{kind.__qualname__}"
         if self._found(name) is not kind:
@@ -298,6 +303,8 @@ class _Up:
     def _changes(self, tag: str, told: list[Any]) -> bool:
         if tag == "struct":
             return not self._class(told[0], msgspec.Struct).__struct_config__.frozen
+        if tag == "dataclass":
+            return _changes(self._class(told[0], object))
         if tag in self._kinds:
             return self._kinds[tag].changes
         return tag not in ("tuple", "frozenset", "enum", "named")
@@ -354,6 +361,14 @@ class _Up:
         if found is None or not issubclass(found, base):
             raise RobotError(f"there is no {base.__name__} {name}")
         return found
+
+
+def _changes(kind: type) -> bool:
+    """Whether a dataclass can. Where it cannot, two names of one are as good as two: a robot that
+    goes on has its own beside the one that its module names.
+    """
+    told: Any = getattr(kind, "__dataclass_params__", None)
+    return told is not None and not told.frozen
 
 
 def _is_number(item: object) -> bool:

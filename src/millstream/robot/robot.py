@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from random import Random
@@ -131,7 +132,8 @@ class Robot:
 
     def _hidden(self) -> list[str]:
         """The names of what it keeps outside its state."""
-        return [name for name in vars(self) if name not in _OWN]
+        slots = copyreg._slotnames(type(self))  # type: ignore[attr-defined]  # as pickle does
+        return [name for name in (*vars(self), *slots) if name not in _OWN and hasattr(self, name)]
 
     def _outside(self) -> dict[str, Any]:
         """What that is. Raises RobotError when it cannot be said."""
@@ -141,7 +143,8 @@ class Robot:
         """Keep this outside its state, and nothing else."""
         for name in set(self._hidden()) - kept.keys():
             delattr(self, name)
-        vars(self).update(kept)
+        for name, value in kept.items():
+            object.__setattr__(self, name, value)
 
     # ---- what a robot knows ------------------------------------------------------------------
 
