@@ -106,8 +106,9 @@ class RobotsPart:
         )
         self._loop = Part(
             "robots", robo_loop,
-            FirstThen(own, robo), self.robots, self.journal, self.bus.sender(_WISHES),
-            self._signs.clock_ns, self.bus.sender(frames.endpoint) if frames else None,
+            FirstThen(own, robo), self.robots, self.journal,
+            self._signs.watching(self.bus.sender(_WISHES)), self._signs.clock_ns,
+            self.bus.sender(frames.endpoint) if frames else None,
             self.bus.sender(answers.endpoint),
         )  # fmt: skip
         self._wishes = Part(

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from millstream.orders.kill_switch import Heartbeat
 from millstream.robot import RobotGroup
+from millstream.robot.outgoing import Sender
 
 __all__ = ["SignsOfLife"]
 
@@ -27,10 +28,17 @@ class SignsOfLife:
         self._robots, self._journal = robots, journal
         self._heartbeat = Heartbeat(_TURNS_EVERY_NS)
         self._turned = 0
+        self._post: _Watched | None = None
+
+    def watching(self, post: Sender) -> Sender:
+        """The loop's way to the post: what finds no room there has not been handed over."""
+        self._post = _Watched(post)
+        return self._post
 
     def clock_ns(self) -> int:
         """The time; whoever asks has handed over the wishes of every event so far."""
-        self._turned = self._journal.next_sequence - 1
+        if self._post is None or not self._post.is_full:
+            self._turned = self._journal.next_sequence - 1
         return self._heartbeat.clock_ns()
 
     def turned(self) -> int:
@@ -49,3 +57,15 @@ class SignsOfLife:
     def stop(self) -> None:
         """The loop ends in good order."""
         self._heartbeat.stop()
+
+
+class _Watched:
+    """A sender that remembers whether the last message found room."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender, self.is_full = sender, False
+
+    def send(self, body: bytes, timeout_ms: int = 10_000) -> bool:
+        """As of the sender."""
+        self.is_full = not self._sender.send(body, timeout_ms)
+        return not self.is_full
