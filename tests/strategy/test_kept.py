@@ -217,6 +217,42 @@ def test_the_example_strategies_go_on():
     check(consumer, 0.6)
 
 
+SHADOWED = """
+class S(IStrategy):
+    timeframe = "5m"
+    minimal_roi = {"0": 0.03}
+    stoploss = -0.3
+    startup_candle_count = 5
+    turns = 0
+
+    def populate_indicators(self, dataframe, metadata):
+        type(self).turns += 1
+        dataframe["turns"] = self.turns
+        return dataframe
+
+    def populate_entry_trend(self, dataframe, metadata):
+        dataframe.loc[dataframe["close"] > 0, "enter_long"] = 1
+        return dataframe
+
+    def populate_exit_trend(self, dataframe, metadata):
+        return dataframe
+
+class S(S):
+    stoploss = -0.02
+    minimal_roi = {"0": 0.01}
+    turns = 100
+"""
+
+
+def test_a_strategy_in_the_name_of_its_base_goes_on(tmp_path):
+    run = Run(write(tmp_path, SHADOWED), candles_held=60)
+    candles = drawn(60, seed=3)
+    run.history(candles[:20])
+    for candle in candles[20:]:
+        run.candle(candle)
+    check(run, 0.1, 0.6)
+
+
 # ---- each part is needed ------------------------------------------------------------------------
 
 PARTS = [

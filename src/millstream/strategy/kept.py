@@ -48,7 +48,7 @@ def authored(strategy: IStrategy) -> dict[str, Any]:
     return {
         "self": {name: value for name, value in own.items() if name not in parameters},
         "parameters": {name: vars(value) for name, value in parameters.items()},
-        "class": {one.__qualname__: _data(one, modules) for one in _authors(strategy)},
+        "class": {name: _data(one, modules) for name, one in _named(strategy).items()},
         "module": {name: _data(names, modules) for name, names in modules.items()},
     }
 
@@ -63,10 +63,10 @@ def put_authored(strategy: IStrategy, kept: dict[str, Any]) -> None:
         vars(own[name]).clear()
         vars(own[name]).update(values)
     modules = _modules(strategy)
-    for one in _authors(strategy):
-        for name in _data(one, modules).keys() - kept["class"][one.__qualname__].keys():
+    for called, one in _named(strategy).items():
+        for name in _data(one, modules).keys() - kept["class"][called].keys():
             delattr(one, name)
-        for name, value in kept["class"][one.__qualname__].items():
+        for name, value in kept["class"][called].items():
             setattr(one, name, value)
     for module, names in modules.items():
         assert isinstance(names, dict)
@@ -78,6 +78,15 @@ def put_authored(strategy: IStrategy, kept: dict[str, Any]) -> None:
 def _authors(strategy: IStrategy) -> list[type]:
     """The author's own classes."""
     return [one for one in type(strategy).__mro__ if not IStrategy.__mro__.count(one)]
+
+
+def _named(strategy: IStrategy) -> dict[str, type]:
+    """They by their names; a strategy may have the name of its base."""
+    named: dict[str, type] = {}
+    for number, one in enumerate(_authors(strategy)):
+        taken = one.__qualname__ in named
+        named[f"{one.__qualname__} {number}" if taken else one.__qualname__] = one
+    return named
 
 
 def _modules(strategy: IStrategy) -> Names:
