@@ -307,6 +307,22 @@ class TestGivenUp:
         later.hear(later.evidence(ended=[seen(S.FILLED, filled="0.4")], fills=[seen_fill()]))
         assert later.order().filled_volume == Decimal("0.4")
 
+    def test_it_is_asked_for_until_the_venue_answers_at_all(self, world):
+        later = later_life(world)
+        for _ in range(5):
+            later.hear(later.evidence(failure="fetch_open_orders: 503 Service Unavailable"))
+            later.turn(60)
+        assert later.line.asked[-1][0] == ["a1"]
+        later.hear(later.evidence(ended=[seen(S.FILLED, filled="0.4")], fills=[seen_fill()]))
+        assert later.order().filled_volume == Decimal("0.4")
+
+    def test_a_list_that_cannot_be_had_whole_is_not_asked_for_ever(self, world):
+        later = later_life(world)
+        for _ in range(3):
+            later.hear(later.evidence(holdings={}, failure="fetch_my_trades: more than 4000"))
+            later.turn(60)
+        assert later.line.asked[-1][0] == []
+
     def test_one_that_was_given_up_days_ago_is_asked_for_no_more(self, world):
         world.turn(100_000)
         assert later_life(world).line.asked[0][0] == []
@@ -369,6 +385,32 @@ class TestClock:
         later.turn(91)
         later.hear(later.evidence())
         assert later.order().status is S.REJECTED
+
+    def test_what_rose_is_canceled_and_booked_though_the_clock_was_set_back(self, world):
+        world.place()
+        world.hear(InDoubt("a1", "request timeout"))
+        world.turn(100)
+        world.hear(world.evidence())
+        assert world.order().status is S.REJECTED
+        world.turn(61)
+        world.set_clock(-6000)
+        world.hear(world.evidence([seen(filled="0.4")], fills=[seen_fill()]))
+        assert world.line.canceled == [("a1", "v1")]
+        assert world.order().filled_volume == Decimal("0.4")
+
+    def test_what_is_listed_is_not_taken_for_gone_though_the_clock_was_set_back(self, world):
+        world.place()
+        world.hear(InDoubt("a1", "request timeout"))
+        world.turn(100)
+        world.hear(world.evidence())
+        world.turn(1)
+        world.hear(world.evidence([seen()]))
+        world.set_clock(-6000)
+        for _ in range(3):
+            world.turn(60)
+            world.hear(world.evidence([seen()]))
+        assert "it is there no more" not in world.order().reason
+        assert len(world.line.canceled) == 4
 
     @pytest.mark.parametrize("seconds", [-6000, 6000])
     def test_the_dead_mans_timer_is_renewed_by_no_clock_that_is_set(self, world, seconds):

@@ -11,7 +11,7 @@ from millstream.orders.live.evidence import same_order
 from millstream.orders.machine import is_open
 from millstream.orders.store import OrderRecord
 
-__all__ = ["IS_GONE", "IS_THERE", "NEVER_CAME", "OwnOrders", "among"]
+__all__ = ["IS_GONE", "IS_THERE", "NEVER_CAME", "OwnOrders", "among", "changed_since"]
 
 # In the reason of an order that was given up, so that a later life knows it by the store alone.
 NEVER_CAME: Final = "never reached the venue"
@@ -40,6 +40,11 @@ class OwnOrders:
             for change in changes:
                 if change.exchange is self._exchange:
                     self._read(change)
+
+    @property
+    def revision(self) -> int:
+        """The last of the store's changes that was read."""
+        return self._after
 
     def get(self, order_id: str) -> MyOrder | None:
         """The order as it stands, or None."""
@@ -103,6 +108,14 @@ class OwnOrders:
                 self.risen[order.order_id] = None
         elif order.reason.startswith(NEVER_CAME):
             self._never_came[order.order_id] = order.received_ns
+
+
+def changed_since(order: MyOrder, asked_ns: int, revision: int) -> bool:
+    """Whether an order has changed here since the venue was asked.
+
+    revision: how far the store had been read then: a clock that was set back proves nothing.
+    """
+    return order.revision > revision and order.received_ns > asked_ns
 
 
 def among(orders: list[MyOrder], seen: MyOrder) -> MyOrder | None:

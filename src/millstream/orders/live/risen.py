@@ -16,7 +16,7 @@ from millstream.model import MyOrder
 from millstream.orders.lines.answers import Evidence, SeenFill
 from millstream.orders.live.doubts import Doubts
 from millstream.orders.live.evidence import missing_fills
-from millstream.orders.live.own import IS_GONE, IS_THERE, OwnOrders
+from millstream.orders.live.own import IS_GONE, IS_THERE, OwnOrders, changed_since
 from millstream.orders.machine import Happened, OrderReport, is_open
 
 __all__ = ["Risen"]
@@ -35,17 +35,19 @@ class Risen:
         return [order for one in self._own.risen if (order := self._own.get(one)) is not None]
 
     def weigh(
-        self, evidence: Evidence, asked_ns: int, steady_ns: int
+        self, evidence: Evidence, revision: int, asked_ns: int, steady_ns: int
     ) -> tuple[list[OrderReport], list[MyOrder]]:
-        """What to store, and which to cancel. asked_ns, steady_ns: as for `Scales.weigh`."""
+        """What to store, and which to cancel. The rest is as for `Scales.weigh`."""
         reports: list[OrderReport] = []
         to_cancel: list[MyOrder] = []
         listed: set[str] = set()
         for seen in (*evidence.ended, *evidence.open):
             order = self._own.given_up(seen)
-            if order is None or order.received_ns > evidence.asked_ns:
-                continue  # it may have been refused since the venue was asked
+            if order is None:
+                continue
             listed.add(order.order_id)
+            if changed_since(order, evidence.asked_ns, revision):
+                continue  # it may have been refused since the venue was asked
             if not is_open(seen) and not seen.filled_volume and IS_THERE not in order.reason:
                 continue  # it never was anything but refused
             fills = [one for one in evidence.fills if one.venue_id == seen.venue_id]

@@ -97,7 +97,9 @@ class LiveVenue:
         self._asking = False
         self._next_reconcile_ns = 0
         self._asked_ns = 0  # when the question under way was asked
-        self._looks_back = _LOOKS_BACK  # whole questions left that look back farther
+        self._asked_at = 0  # how far the store was read then
+        self._looking_back = False  # whether it looks back farther
+        self._looks_back = _LOOKS_BACK  # answers to whole questions that look back farther
         self._next_sign_ns = 0  # when the venue has to hear that we are there
 
     # ---- what the gateway asks for ------------------------------------------------------------
@@ -215,7 +217,9 @@ class LiveVenue:
     def _weigh(self, evidence: Evidence, steady_ns: int) -> list[OrderReport]:
         if evidence.failure:
             _log.warning("%s: not all could be asked: %s", self._exchange, evidence.failure)
-        asked = self._asked_ns, steady_ns
+        if self._looking_back and _says_anything(evidence):
+            self._looks_back -= 1
+        asked = self._asked_at, self._asked_ns, steady_ns
         reports, to_cancel = self._scales.weigh(evidence, self._placing, *asked)
         for order in to_cancel:
             self._line.cancel(order)
@@ -269,9 +273,9 @@ class LiveVenue:
         if not whole and not self._doubts.due(steady_ns):
             return
         mine = [*self._own.open(), *self._scales.risen.orders()]
-        if whole and self._looks_back:
+        self._looking_back = whole and self._looks_back > 0
+        if self._looking_back:
             # What was given up by an earlier life may have come, and gone, while nobody ran.
-            self._looks_back -= 1
             mine += self._own.never_came(now_ns - _RISING_NS)
         opened = {order.order_id: order for order in mine}
         doubtful = [opened[one] for one in self._doubts.keep(opened)]
@@ -286,5 +290,11 @@ class LiveVenue:
         since_ns = max(0, since_ns - _SKEW_NS)
         pairs = {order.symbol for order in asked} | (self._pairs if whole else set())
         holdings = whole and self._settings.compare_balances
-        self._asking, self._asked_ns = True, steady_ns
+        self._asking, self._asked_ns, self._asked_at = True, steady_ns, self._own.revision
         self._line.ask(asked, sorted(pairs), since_ns, holdings)
+
+
+def _says_anything(evidence: Evidence) -> bool:
+    """Whether the venue answered at all."""
+    told = evidence.open or evidence.ended or evidence.fills or evidence.holdings is not None
+    return bool(told) or not evidence.failure

@@ -23,7 +23,7 @@ from millstream.model import MyOrder, OrderStatus
 from millstream.orders.lines.answers import Evidence
 from millstream.orders.live.doubts import Doubts
 from millstream.orders.live.evidence import missing_fills, reports_of, same_order
-from millstream.orders.live.own import NEVER_CAME, OwnOrders
+from millstream.orders.live.own import NEVER_CAME, OwnOrders, changed_since
 from millstream.orders.live.risen import Risen
 from millstream.orders.machine import Happened, OrderReport, is_open
 
@@ -41,12 +41,17 @@ class Scales:
         self.risen = Risen(own, doubts, self._grace_ns)
 
     def weigh(
-        self, evidence: Evidence, placing: Container[str], asked_ns: int, steady_ns: int
+        self,
+        evidence: Evidence,
+        placing: Container[str],
+        revision: int,
+        asked_ns: int,
+        steady_ns: int,
     ) -> tuple[list[OrderReport], list[MyOrder]]:
         """What to store, and which orders to cancel again.
 
-        placing: not answered yet. asked_ns, steady_ns: when it was asked for, and now, by the clock
-        of the doubts.
+        placing: not answered yet. revision: how far the store had been read when it was asked for.
+        asked_ns, steady_ns: when that was, and now, by the clock of the doubts.
         """
         reports: list[OrderReport] = []
         to_cancel: list[MyOrder] = []
@@ -61,16 +66,16 @@ class Scales:
                 continue
             fills = [one for one in evidence.fills if one.venue_id == seen.venue_id]
             # An amend or a fill since then: what is listed may be the order as it was before.
-            changed_since = order.received_ns > evidence.asked_ns
-            reports += reports_of(order, seen, fills, amends=not changed_since)
+            changed = changed_since(order, evidence.asked_ns, revision)
+            reports += reports_of(order, seen, fills, amends=not changed)
             if missing_fills(order, seen, fills) or (not is_open(seen) and evidence.failure):
                 self._doubts.begin(order.order_id, steady_ns)
             elif is_open(seen) and order.cancel_wished:
                 self._doubts.begin(order.order_id, steady_ns)
                 to_cancel.append(msgspec.structs.replace(order, venue_id=seen.venue_id))
-            elif not changed_since:
+            elif not changed:
                 self._doubts.settle(order.order_id)
-        risen, again = self.risen.weigh(evidence, asked_ns, steady_ns)
+        risen, again = self.risen.weigh(evidence, revision, asked_ns, steady_ns)
         return reports + risen + self._late_fills(evidence), to_cancel + again
 
     def _not_found(self, order: MyOrder, asked_ns: int, steady_ns: int) -> list[OrderReport]:
