@@ -84,6 +84,18 @@ def test_limits_stand_in_front_of_its_orders():
     assert "worth 100.0 USDT, the limit is 50" in test.orders[0].reason
 
 
+def test_without_limits_those_of_a_session_that_names_none_stand_in_front():
+    test = RobotTest(Echo)
+    test.feed(*[ticker("btc/usdt", 100, 101)] * 21)
+    assert [order.status for order in test.orders[19:]] == [
+        OrderStatus.WORKING,
+        OrderStatus.REJECTED,
+    ]
+    test = RobotTest(Echo, limits=RiskLimits())
+    test.feed(*[ticker("btc/usdt", 100, 101)] * 21)
+    assert {order.status for order in test.orders} == {OrderStatus.WORKING}
+
+
 def test_the_health_of_its_stream_can_be_fed_and_a_command_given():
     test = RobotTest(Echo)
     test.feed(ticker("btc/usdt", 100, 101))
@@ -218,3 +230,12 @@ def test_a_strategy_is_warmed_up_and_trades_by_candles():
     test.assert_replays_equal()
     with pytest.raises(ConfigError, match=r'write "folder/file\.py:Class"'):
         strategy_test("Always")
+
+
+def test_a_strategy_pays_the_fee_that_it_reckons_with():
+    test = strategy_test(f"{HERE}/always.py:Always", "btc/usdt", stake_amount=50, fee=0.003)
+    test.feed(history("btc/usdt", "5m", [100 + n % 3 for n in range(40)]))
+    test.feed(ticker("btc/usdt", 100, 100.1), candle("btc/usdt", "5m", 100, 101, 99, 100))
+    test.feed(trade("btc/usdt", 99, 5, "sell"))
+    [fill] = test.fills
+    assert fill.fee == fill.price * fill.volume * Decimal("0.003")

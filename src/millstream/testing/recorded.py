@@ -42,7 +42,7 @@ class Wishes:
     def __init__(self) -> None:
         self._bodies: list[bytes] = []
 
-    def send(self, body: bytes) -> bool:
+    def send(self, body: bytes, timeout_ms: int = 0) -> bool:
         """As of the bus."""
         self._bodies.append(body)
         return True

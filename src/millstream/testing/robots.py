@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from millstream.config import RobotSection
+from millstream.config import RiskSection, RobotSection
 from millstream.durations import parse_duration
 from millstream.errors import ConfigError, RobotError
 from millstream.journal import Journal, JournalWriter, Manifest, ReplayReport, replay
@@ -44,6 +44,7 @@ from millstream.orders.risk import RiskBook, RiskLimits
 from millstream.orders.service import OrdersTurn
 from millstream.robot import Robot, RobotGroup
 from millstream.robot.loop import turn
+from millstream.session.gateways import risk_book
 from millstream.session.proof import JOURNAL
 from millstream.session.roster import seat_robots
 from millstream.testing.market import market_of, stamped
@@ -63,7 +64,8 @@ class RobotTest:
     robot: the class, or where it is written, as in a configuration: "folder/file.py:Class".
     markets: "binance@btc/usdt" or "btc/usdt", which is on Binance; the first is the one it trades.
     parameters: plain values as in a configuration, or its Parameters struct.
-    limits: of risk, in front of its orders. paper: fees, and how long an order is on its way.
+    limits: of risk, in front of its orders; None: those of a session that names none.
+    paper: fees, and how long an order is on its way; None: no time, a session's default is 20 ms.
     unguarded: True: seat it though its file asks for the time, chance or files.
     checkpoint_every_events: after how many events its state is compared in a replay.
     Raises ConfigError or RobotError, as a session does.
@@ -98,7 +100,8 @@ class RobotTest:
         self._store = MemoryStore()
         on_paper = paper or PaperSettings()
         gateway = Gateway(self._store, PaperVenue(on_paper))
-        desk = OrderDesk(self._store, RiskBook(limits or RiskLimits()))
+        risk = risk_book(RiskSection()) if limits is None else RiskBook(limits)
+        desk = OrderDesk(self._store, risk)
         self._orders = OrdersTurn(desk, gateway, lambda: None, lambda: self._now_ns, None)
         self._latency_ns = on_paper.latency_ns
         self._arrivals: deque[int] = deque()  # when what was wished takes effect

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from millstream.errors import ConfigError
+from millstream.orders.paper import PaperSettings
+from millstream.orders.risk import RiskLimits
 from millstream.testing.market import market_of
 from millstream.testing.robots import RobotTest
 
@@ -34,4 +37,15 @@ def strategy_test(
         "stake_amount": stake_amount,
         **parameters,
     }
-    return RobotTest(_ROBOT, *markets, parameters=told, checkpoint_every_events=_CHECKPOINT_EVENTS)
+    paper, fee = PaperSettings(), parameters.get("fee")
+    if isinstance(fee, int | float):  # its orders cost what it reckons with, as in a session
+        fee_bps = Decimal(repr(fee)) * 10_000
+        paper = PaperSettings(maker_fee_bps=fee_bps, taker_fee_bps=fee_bps)
+    return RobotTest(
+        _ROBOT,
+        *markets,
+        parameters=told,
+        limits=RiskLimits(),
+        paper=paper,
+        checkpoint_every_events=_CHECKPOINT_EVENTS,
+    )
