@@ -1,5 +1,6 @@
 """A strategy that goes on from a checkpoint answers as one that saw everything, byte for byte."""
 
+import numpy as np
 import pytest
 from tests.strategy import test_seeds
 from tests.strategy.market import CANDLES, FIVE, Path, Run, drawn, recorded, write
@@ -16,6 +17,7 @@ from millstream.model import (
 )
 from millstream.model.codec import encode_outputs
 from millstream.robot import seat
+from millstream.strategy.kept import values_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "strategies"
 # It looks at all there is to look at, and keeps something in every place that there is.
@@ -251,6 +253,21 @@ def test_a_strategy_in_the_name_of_its_base_goes_on(tmp_path):
     for candle in candles[20:]:
         run.candle(candle)
     check(run, 0.1, 0.6)
+
+
+def test_an_array_that_looks_into_another_comes_back_looking_into_it():
+    whole = np.zeros((2, 3))
+    kept = {"whole": whole, "row": whole[1], "turned": whole.T[::-1], "shown": np.ones(2)}
+    kept["shown"].flags.writeable = False
+    kept |= {"none": np.array([]), "one": np.array(5.0)}
+    values = values_of(None)
+    found = values.unpack(values.pack(kept))
+    assert values.pack(found) == values.pack(kept)
+    for each in (kept, found):
+        each["whole"][1, 2], each["row"][0] = 7.0, 8.0
+    for name, array in kept.items():
+        assert found[name].tolist() == array.tolist()
+        assert found[name].flags.writeable is array.flags.writeable
 
 
 # ---- each part is needed ------------------------------------------------------------------------

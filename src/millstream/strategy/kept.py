@@ -179,6 +179,27 @@ def _take_array(told: Any, up: Way) -> np.ndarray[Any, Any]:
     return np.frombuffer(raw, np.dtype(kind)).reshape(shape).copy()
 
 
+def _put_own_array(array: np.ndarray[Any, Any], down: Way) -> Any:
+    if not array.flags.writeable:
+        return ["fixed", *_put_array(array, down)]
+    if array.base is None:
+        return _put_array(array, down)
+    if type(array.base) is not np.ndarray or array.dtype.kind == "O":
+        raise NotKept(f"an array that looks into a {type(array.base).__name__}")
+    offset = array.ctypes.data - array.base.ctypes.data
+    shape = [list(array.strides), list(array.shape)]
+    return ["view", down(array.base), offset, *shape, array.dtype.str]
+
+
+def _take_own_array(told: Any, up: Way) -> np.ndarray[Any, Any]:
+    if told[0] == "view":
+        _, base, offset, strides, shape, kind = told
+        return np.ndarray(shape, kind, up(base), offset, strides)
+    array = _take_array(told[1:] if told[0] == "fixed" else told, up)
+    array.flags.writeable = told[0] != "fixed"
+    return array
+
+
 def _put_column(array: Any, down: Way) -> Any:
     """An array of numpy's or of pandas': numbers, times, text, objects."""
     dtype = array.dtype
@@ -290,7 +311,7 @@ _KINDS: Final = (
     *(Kind(kind, _put_number, _take_number)
       for kind in (np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32,
                    np.uint64, np.float32, np.float64, np.datetime64, np.timedelta64)),
-    Kind(np.ndarray, _put_array, _take_array, changes=True),
+    Kind(np.ndarray, _put_own_array, _take_own_array, changes=True),
     Kind(pd.Timestamp, _put_stamp, _take_stamp),
     Kind(pd.Timedelta, lambda value, _: [value.unit, value.asm8.view("i8").item()],
          lambda told, _: pd.Timedelta(np.timedelta64(told[1], told[0]))),
