@@ -109,6 +109,8 @@ def test_the_tests_of_a_new_strategy_pass_and_its_configuration_is_read(here, ca
         ("msgspec", '"msgspec" would hide the module of that name'),
         ("robot", '"robot" would make a class Robot, which there is'),
         ("memory", '"memory" would make a class Memory, which there is'),
+        ("ENDED", '"ENDED" would make a class ENDED, which there is'),
+        ("SETTINGS", '"SETTINGS" would make a class SETTINGS, which there is'),
     ],
 )
 def test_a_name_that_will_not_do_is_one_sentence_and_makes_nothing(here, capsys, name, sentence):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-OWN_NAMES = ("Memory", "Settings", "Decimal", "IStrategy", "IntParameter", "DataFrame", "RobotTest")
+OWN_NAMES = (
+    "Memory", "Settings", "ENDED", "SETTINGS", "Decimal", "IStrategy", "IntParameter", "DataFrame",
+    "RobotTest",
+)  # fmt: skip
 
 PARAMETERS = '{"volume": "0.001", "fall_bps": 1, "out_bps": 2}'
 
