@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -452,6 +453,45 @@ def test_a_set_in_a_state_replays_in_a_process_whose_sets_have_another_order(tmp
             line, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, done.stdout
+
+
+class Choice(msgspec.Struct):
+    names: set[str] = set()
+
+
+class Chosen(Forgetful):
+    Parameters = Choice
+
+
+def test_a_set_in_parameters_replays_and_goes_on_in_a_process_of_another_order(tmp_path):
+    told = packed(Chosen)
+    names = {"names": [*"abcdefgh"]}
+    robots = tuple(msgspec.structs.replace(robot, parameters=names) for robot in told.robots)
+    told = msgspec.structs.replace(told, robots=robots)
+    writer = JournalWriter(tmp_path / "j", told)
+    group = seat_robots(told)
+    tuned = Control(1, "one", "parameters", {"names": [*"stuvwxyz"]}, "ann", "", "r")
+    first = writer.append_events(encode_events([tuned]), 1)
+    writer.append_outputs(group.handle(first, tuned))
+    for number in range(1, 60):
+        turn(group, writer, number)
+    leave(writer)
+    line = (
+        "import sys; from pathlib import Path; from millstream.journal import Journal, replay\n"
+        "from millstream.session.resuming import resume_robots\n"
+        "from millstream.session.roster import seat_robots\n"
+        "journal = Journal.open(Path(sys.argv[1]))\n"
+        "assert replay(journal, seat_robots(journal.manifest)).equal\n"
+        "found = resume_robots(Path(sys.argv[1]), 2**20, compress=True)\n"
+        "assert found.robots.seats[0].robot.parameters.names == {*'stuvwxyz'}\n"
+        "assert found.replayed < 32; found.journal.close('')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", line, str(tmp_path / "j")], capture_output=True, text=True,
+        timeout=60, check=False, env=os.environ | {"PYTHONHASHSEED": "1"},
+        cwd=str(Path(__file__).parents[2]),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 ADDED = """

@@ -7,12 +7,14 @@ that bears a request is answered, accepted or refused with a sentence, and the a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
 from millstream.errors import ConfigError, MillstreamError
 from millstream.model import CancelAll, Control, ControlAnswer, Output, SetTimer
+from millstream.robot.exact import holds_sets
 from millstream.robot.seat import Seat
 from millstream.robot.setup import RobotSetup, parse_parameters
 
@@ -180,6 +182,9 @@ def _pass_on(group: Group, seat: Seat, event: Control, outputs: list[Output]) ->
 
 def _plain(parameters: msgspec.Struct) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(parameters)
+    if holds_sets(type(parameters)):  # their order is another in each process; this is journaled
+        with suppress(TypeError):  # not all can be put in an order
+            plain = msgspec.to_builtins(parameters, order="deterministic")
     return plain
 
 

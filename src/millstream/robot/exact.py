@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import Enum
 from itertools import chain
@@ -13,34 +13,41 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-__all__ = ["comes_back", "is_exact"]
+__all__ = ["comes_back", "holds_sets", "is_exact"]
 
 # A set comes back in another order. What is of any type comes back as another: a Decimal as text.
-_LOOSE = (
-    inspect.AnyType,
-    inspect.CustomType,
-    inspect.SetType,
-    inspect.FrozenSetType,
-)
+_SETS: Final = (inspect.SetType, inspect.FrozenSetType)
+_LOOSE: Final = (inspect.AnyType, inspect.CustomType, *_SETS)
 
 
 def is_exact(state: type[msgspec.Struct]) -> bool:
     """False where a field, at any depth, is a set or of no certain type."""
     try:
-        waiting: list[object] = [inspect.type_info(state)]
+        return not any(isinstance(kind, _LOOSE) for kind in _types_in(state))
     except Exception:  # names in its annotations that cannot be found
         return False
+
+
+def holds_sets(kind: type[msgspec.Struct]) -> bool:
+    """Whether a field, at any depth, is a set: its bytes are others in each process."""
+    try:
+        return any(isinstance(one, _SETS) for one in _types_in(kind))
+    except Exception:  # names in its annotations that cannot be found
+        return False
+
+
+def _types_in(kind: type[msgspec.Struct]) -> Iterator[inspect.Type | inspect.Field]:
+    """The types of all fields, at any depth. Raises where one cannot be found."""
+    waiting: list[object] = [inspect.type_info(kind)]
     seen: set[int] = set()
     while waiting:
-        kind = waiting.pop()
-        if isinstance(kind, _LOOSE):
-            return False
-        if isinstance(kind, tuple):
-            waiting += kind
-        elif isinstance(kind, inspect.Type | inspect.Field) and id(kind) not in seen:
-            seen.add(id(kind))
-            waiting += [getattr(kind, name) for name in kind.__struct_fields__]
-    return True
+        one = waiting.pop()
+        if isinstance(one, tuple):
+            waiting += one
+        elif isinstance(one, inspect.Type | inspect.Field) and id(one) not in seen:
+            yield one
+            seen.add(id(one))
+            waiting += [getattr(one, name) for name in one.__struct_fields__]
 
 
 def comes_back(state: msgspec.Struct, raw: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final
 
@@ -38,7 +39,7 @@ from millstream.model import (
 )
 from millstream.model.actions import NOT_DUE
 from millstream.model.codec import encode, encode_canonical
-from millstream.robot.exact import comes_back, is_exact
+from millstream.robot.exact import comes_back, holds_sets, is_exact
 from millstream.robot.kept import Values
 from millstream.robot.raised import raised
 from millstream.robot.robot import Answer, Robot
@@ -88,6 +89,7 @@ class Seat:
         self.error = ""  # of a failed robot
         self._undrawn = robot.random.getstate()
         self._is_exact = is_exact(type(robot.state))
+        self._are_sets_told = holds_sets(type(robot.parameters))
         self._values: Values | None = None  # made when it is needed first
         self._packs_each = 1  # of so many checkpoints one
 
@@ -152,7 +154,7 @@ class Seat:
             self.standing,
             self.resumes_as,
             self.error,
-            encode(robot.parameters),
+            self._told(canonical=bool(events)),
             b"" if drawn == self._undrawn else encode(drawn),
             tuple(alarms),
             self.entry,
@@ -161,6 +163,17 @@ class Seat:
             kept,
             lacking,
         )
+
+    def _told(self, canonical: bool) -> bytes:
+        """Its parameters; canonical: a set in them in the same order in every process."""
+        parameters = self.robot.parameters
+        if canonical and self._are_sets_told:
+            with suppress(TypeError):  # not all can be put in an order
+                return encode_canonical(parameters)
+        return encode(parameters)
+
+    def _is_told(self, parameters: bytes) -> bool:
+        return parameters in (self._told(canonical=True), self._told(canonical=False))
 
     def _packed(self, number: int, events: int) -> tuple[bytes, str]:
         """(its state and what lies outside of it, why not)."""
@@ -197,11 +210,11 @@ class Seat:
             kept = ", ".join(made.hidden) or "more than a journal of its time holds"
             raise RobotError(f"robot {robot.name} keeps {kept} outside its state")
         try:
-            if encode(robot.parameters) != made.parameters:  # they were tuned
+            if not self._is_told(made.parameters):  # they were tuned
                 robot.parameters = msgspec.msgpack.decode(made.parameters, type=robot.Parameters)
             whole = self._unpack(made) if made.kept else self._decode(made)
             # A float whose default is 10 was written as a whole number, and comes back as 10.0.
-            whole = whole and encode(robot.parameters) == made.parameters
+            whole = whole and self._is_told(made.parameters)
         except RobotError:
             raise
         except Exception as error:  # a check of its own may raise anything
