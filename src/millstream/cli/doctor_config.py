@@ -17,7 +17,7 @@ from millstream.cli.doctor_words import Finding, note, ok, problem
 from millstream.config import SECRET_KEYS, Config, parse_config, without_password
 from millstream.errors import MillstreamError
 from millstream.service.configuration import is_services, read_services
-from millstream.session.gateways import is_on_server, store_file
+from millstream.session.gateways import exchange_of, is_on_server, store_file
 from millstream.session.roster import describe
 from millstream.settings import parse_values, read_text
 
@@ -119,6 +119,10 @@ def _gateway(config: Config) -> Finding:
             return problem(
                 "gateway", f"{found}: ccxt is not there", 'pip install "millstream[live]"'
             )
+    try:
+        exchange_of(section)
+    except MillstreamError as error:
+        return problem("gateway", str(error))
     if section.kind == "live" and not section.sandbox and not section.url:
         return note("gateway", f"{found}: orders are real")
     return ok("gateway", found)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _IB_CLIENT_ID = 2  # the streams' is 1: TWS takes each but once
 
 __all__ = [
+    "exchange_of",
     "is_on_server",
     "open_command_box",
     "open_kill_switch",
@@ -64,8 +65,9 @@ def store_file(address: str, directory: Path) -> Path:
         return directory / ON_SERVER
     kind, _, place = address.partition(":")
     if kind != "sqlite" or not place:
+        shown = without_password(address).rpartition("@")[2]  # without a scheme it is no URL
         raise ConfigError(
-            f'order_store: "{without_password(address)}" is not "sqlite:FILE" or '
+            f'order_store: "{shown}" is not "sqlite:FILE" or '
             '"mongodb://HOST:PORT/DATABASE?replicaSet=NAME"'
         )
     return directory / place
@@ -146,7 +148,7 @@ def open_venue(
         return _paper_venue(config.paper, record)
     from millstream.orders.live import LiveSettings, LiveVenue
 
-    exchange = _exchange(section)
+    exchange = exchange_of(section)
     line = _ib_line(config) if exchange is Exchange.IB else _line(section, exchange)
     opened.callback(line.close)
     line.open()
@@ -250,7 +252,8 @@ def _paper_venue(section: PaperSection, record: OrderRecord) -> PaperVenue:
     )
 
 
-def _exchange(section: GatewaySection) -> Exchange:
+def exchange_of(section: GatewaySection) -> Exchange:
+    """The venue of a gateway that is no paper. Raises ConfigError or UnknownName."""
     if not section.exchange:
         raise ConfigError(f'gateway.exchange: a gateway of the kind "{section.kind}" needs one')
     exchange = Exchange.parse(section.exchange)
