@@ -261,6 +261,31 @@ def test_an_answer_that_could_not_be_journaled_fails_its_robot_alone(answer):
     assert decode_outputs(encode_outputs(outputs)) == outputs
 
 
+@pytest.mark.parametrize("ours", ["random", "parameters", "state"])
+def test_a_robot_that_puts_something_in_the_place_of_what_is_ours_fails_alone(ours):
+    class Taker(Robot):
+        def on_ticker(self, ticker):
+            setattr(self, ours, object())
+
+    robots = group(setup(Taker, "taker"), setup(Counter, "steady"), checkpoint_every_events=2)
+    outputs = [one for number in range(1, 5) for one in robots.handle(number, ticker())]
+    found = [output.body for output in outputs if output.robot == "taker"]
+    assert [type(one) for one in found] == [RobotFailed, CancelAll, Checkpoint, Checkpoint]
+    assert (found[3].standing, found[3].error) == ("failed", found[0].error)
+    assert texts(output for output in outputs if output.robot == "steady")[-1] == "seen 4 at 10"
+    assert decode_outputs(encode_outputs(outputs)) == outputs
+
+
+def test_a_robot_without_random_numbers_of_ours_is_refused():
+    class Taker(Robot):
+        def __init__(self, *given):
+            super().__init__(*given)
+            self.random = None
+
+    with pytest.raises(RobotError, match="cannot be kept: AttributeError"):
+        group(setup(Taker))
+
+
 @pytest.mark.parametrize("error", [None, ValueError("on purpose")])
 def test_a_state_that_cannot_be_stored_any_more_fails_its_robot_alone(error):
     class Odd(Fragile):

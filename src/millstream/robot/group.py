@@ -116,7 +116,10 @@ class RobotGroup:
                 f'the state of robot "{setup.name}" cannot be stored: {error}; '
                 "use numbers, text, Decimal, lists, dicts and structs"
             ) from error
-        self._seats[setup.name] = Seat(robot, setup.entry, setup.standing)
+        try:
+            self._seats[setup.name] = Seat(robot, setup.entry, setup.standing)
+        except Exception as error:  # it may have put anything in the place of what is ours
+            raise RobotError(f'robot "{setup.name}" cannot be kept: {raised(error)}') from error
         self._reroute()
         return robot
 
@@ -310,9 +313,13 @@ class RobotGroup:
             try:
                 made = self._made(seat, number)
             except RAISED as error:  # its state may be anything by now
-                self._add(seat, self._fail(seat, error), outputs)
-                self.timers.forget(name)
-                made = self._made(seat, number)
+                if seat.standing != "failed":
+                    self._add(seat, self._fail(seat, error), outputs)
+                    self.timers.forget(name)
+                try:
+                    made = self._made(seat, number)
+                except Exception as again:  # it ends its robot alone, however broken that is
+                    made = seat.broken(again)
             outputs.append(Output(self._moment.sequence, name, made))
 
     def _made(self, seat: Seat, number: int) -> Checkpoint:

@@ -164,6 +164,17 @@ class Seat:
             lacking,
         )
 
+    def broken(self, error: Exception) -> Checkpoint:
+        """That of a failed robot that cannot even be looked at: nothing to go on from."""
+        return Checkpoint(
+            hashlib.blake2b(b"", digest_size=16).digest(),
+            b"",
+            standing=self.standing,
+            error=self.error,
+            entry=self.entry,
+            lacking=f"robot {self.robot.name} cannot be looked at: {raised(error)}",
+        )
+
     def _told(self, canonical: bool) -> bytes:
         """Its parameters; canonical: a set in them in the same order in every process."""
         parameters = self.robot.parameters
