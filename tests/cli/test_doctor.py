@@ -168,3 +168,23 @@ def test_services_and_strategies_are_read_too(examined):
     _, found = examined(ROOT / "examples" / "producer_consumer" / "producer.json")
     assert "strategy ProducerStrategy on 2 pairs" in found["configuration"]["found"]
     assert found["robots"]["standing"] == "ok"
+
+
+def test_the_keys_of_a_strategy_are_secrets_too_and_what_it_lacks_is_told_as_by_run(
+    examined, tmp_path
+):
+    told = {"strategy": "S", "exchange": {"name": "binance", "key": SECRET, "secret": SECRET}}
+    file = tmp_path / "strategy.json"
+    file.write_text(json.dumps(told))
+    _, found = examined(file)
+    assert 'the key "stake_currency" is missing' in found["configuration"]["found"]
+    (tmp_path / "S.py").write_text(
+        "from millstream.strategy import IStrategy\nclass S(IStrategy):\n    timeframe = '5m'\n"
+    )
+    told["exchange"]["pair_whitelist"] = ["BTC/USDT"]
+    told |= {"stake_currency": "USDT", "stake_amount": 10, "max_open_trades": 1, "dry_run": True}
+    file.write_text(json.dumps(told))
+    file.chmod(0o644)
+    _, found = examined(file)
+    assert standing(found, "keys") == ("ok", "set: exchange.key (file), exchange.secret (file)")
+    assert standing(found, "secrets")[0] == "problem"

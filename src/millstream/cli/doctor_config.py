@@ -14,6 +14,7 @@ import msgspec
 from millstream.bus.addresses import LONGEST_PATH
 from millstream.bus.keys import load_keys
 from millstream.cli.doctor_words import Finding, note, ok, problem
+from millstream.cli.run import looks_like_freqtrades
 from millstream.config import SECRET_KEYS, Config, parse_config, without_password
 from millstream.errors import MillstreamError
 from millstream.service.configuration import is_services, read_services
@@ -22,6 +23,7 @@ from millstream.session.roster import describe
 from millstream.settings import parse_values, read_text
 
 _PUBLIC: Final = frozenset({"username"})  # goes with a secret, and is none by itself
+_OF_STRATEGIES: Final = ("exchange.key", "exchange.secret")  # freqtrade's names
 
 
 def configuration_findings(path: Path) -> Iterator[Finding]:
@@ -49,7 +51,7 @@ def _read(path: Path, text: str, values: Any) -> tuple[str, Config | None]:
     if is_services(values):
         services = read_services(values, str(path))
         return f"{path}: services {', '.join(services.services)}", None
-    if isinstance(values, dict) and "robots" not in values and "stake_currency" in values:
+    if looks_like_freqtrades(values):
         if find_spec("pandas") is None or find_spec("talib") is None:
             raise MillstreamError(
                 f'{path}: strategies need pandas and TA-Lib: pip install "millstream[strategy]"'
@@ -86,7 +88,8 @@ def _set_keys(value: Any, where: str = "") -> Iterator[str]:
         for key, part in value.items():
             place = f"{where}.{key}" if where else str(key)
             in_url = isinstance(part, str) and without_password(part) != part
-            if in_url or (key in SECRET_KEYS - _PUBLIC and part):
+            secret = key in SECRET_KEYS - _PUBLIC or place in _OF_STRATEGIES
+            if in_url or (secret and part):
                 yield place
             else:
                 yield from _set_keys(part, place)

@@ -81,7 +81,7 @@ def run(
     if seconds is not None and not seconds > 0:
         raise ConfigError("--seconds takes a number above 0")
     values = parse_values(read_text(config), str(config), os.environ)
-    strategy = _looks_like_freqtrades(values)
+    strategy = looks_like_freqtrades(values)
     if not strategy and (data is not None or since is not None or candle_every is not None):
         raise ConfigError(
             f"--data, --from and --candle-every are for strategies; {config} has none"
@@ -111,7 +111,8 @@ def run(
     return _run_robots(config, seconds, out, resume)
 
 
-def _looks_like_freqtrades(values: object) -> bool:
+def looks_like_freqtrades(values: object) -> bool:
+    """Whether these plain values are a strategy's configuration."""
     if not isinstance(values, dict) or "robots" in values or is_services(values):
         return False
     return "strategy" in values or ("exchange" in values and "stake_currency" in values)
