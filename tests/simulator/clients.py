@@ -5,12 +5,21 @@ It is the millisecond: on loopback two requests in a row may be of the same one.
 
 import asyncio
 import contextlib
-import itertools
 import json
 import time
 import urllib.request
 
 import ccxt.pro
+
+
+class _Nonce:
+    """The millisecond, as others with the same key have it, and higher than the one before."""
+
+    last = 0
+
+    def __call__(self):
+        self.last = max(self.last + 1, time.time_ns() // 1_000_000)
+        return self.last
 
 
 @contextlib.asynccontextmanager
@@ -24,8 +33,7 @@ async def ccxt_client(exchange, name, **options):
         api.update(fapiPublic=f"{rest}/fapi/v1", dapiPublic=f"{rest}/dapi/v1")
         api["ws"].update({"spot": f"{ws}/ws", "ws-api": {"spot": f"{ws}/ws-api/v3"}})
     else:
-        grows = itertools.count(time.time_ns() // 1_000_000)
-        client.nonce = lambda: next(grows)
+        client.nonce = _Nonce()
         api.update(public=rest, private=rest)
         api["ws"] = dict.fromkeys(api["ws"], f"{ws}/v2")
     try:
