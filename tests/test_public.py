@@ -13,6 +13,14 @@ def test_every_public_name_is_there():
         assert getattr(millstream, name) is not None
 
 
+def test_a_prompt_lists_every_public_name_before_it_is_used():
+    program = "import millstream; print(*dir(millstream))"
+    listed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(millstream.__all__) <= set(listed)
+
+
 def test_a_name_that_is_not_there_is_an_attribute_error():
     assert not hasattr(millstream, "Robott")
 

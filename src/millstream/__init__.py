@@ -107,6 +107,10 @@ _ELSEWHERE = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     if name in ("errors", "model"):
         return import_module(f"millstream.{name}")
