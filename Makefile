@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Half of the time of most tests is waiting for processes, disks and elections: two files at once.
 AT_ONCE := -n 2 --dist loadfile
-# A test that waits for ever fails, with every thread's stack; the longest takes a minute.
+# A test that waits for ever fails, with every thread's stack.
 BOUNDED := --timeout 300
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes
 

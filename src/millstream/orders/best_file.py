@@ -1,8 +1,7 @@
 """The best that robots have ever been worth, in a file beside the order store.
 
 The store's fills tell the best of fills; what a position was worth in between, only who looked at
-the market then. No order waits for this file: one that cannot be written is said, and is no reason
-to stop.
+the market then. A file that cannot be written is said, and is no reason to stop or to refuse.
 """
 
 from __future__ import annotations
